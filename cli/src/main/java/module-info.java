@@ -1,0 +1,9 @@
+/** The muser command. */
+module dev.muser.cli {
+    requires dev.muser.bench;
+    requires dev.muser.server;
+    requires dev.muser.client;
+    requires dev.muser.devices;
+    requires info.picocli;
+    requires tools.jackson.jr.ob;
+}

@@ -1,0 +1,5 @@
+/** Reaches the VFIO device behind a vfio-user socket, with what a driver needs. */
+module dev.muser.client {
+    requires transitive dev.muser.device;
+    requires dev.muser.protocol;
+}

@@ -1,0 +1,5 @@
+/** What a PCI device is made of, and the contract by which every door reaches it. */
+module dev.muser.device {
+    requires transitive dev.muser.linux;
+    requires static transitive org.jspecify;
+}

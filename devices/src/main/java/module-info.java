@@ -1,0 +1,4 @@
+/** The devices that ship. */
+module dev.muser.devices {
+    requires transitive dev.muser.device;
+}

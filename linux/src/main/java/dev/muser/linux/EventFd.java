@@ -1,0 +1,62 @@
+package dev.muser.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** A counter in the kernel that one side adds to and the other waits for: {@code eventfd(2)}. */
+public final class EventFd {
+    private static final int EFD_CLOEXEC = 0x80000;
+    private static final int EFD_NONBLOCK = 0x800;
+
+    /** The value 1, written by every signal of every thread; nobody changes it. */
+    private static final MemorySegment ONE = Arena.global().allocate(8, 8);
+
+    static {
+        ONE.set(JAVA_LONG, 0, 1);
+    }
+
+    private EventFd() {}
+
+    /** Creates a non-blocking one whose count is 0. */
+    public static Fd create() {
+        return Fd.own(
+                Syscall.check(
+                        "eventfd2", Syscall.call(Syscall.EVENTFD2, 0, EFD_CLOEXEC | EFD_NONBLOCK)));
+    }
+
+    /**
+     * Hot. Adds 1. Returns 0, or {@code -EAGAIN} when the count is full and the descriptor does not
+     * block: whoever waits has been told already.
+     */
+    public static int signal(Fd fd) {
+        long result = Syscall.call(Syscall.WRITE, fd.number(), ONE.address(), 8);
+        return result < 0 ? (int) result : 0;
+    }
+
+    /** Hot. Takes the count and makes it 0; returns it, or {@code -EAGAIN} when it was 0. */
+    public static long take(Fd fd, MemorySegment scratch) {
+        long result = Syscall.call(Syscall.READ, fd.number(), scratch.address(), 8);
+        return result < 0 ? result : scratch.get(JAVA_LONG, 0);
+    }
+
+    /** Takes the count as {@link #take(Fd, MemorySegment)} does, with memory of its own. */
+    public static long take(Fd fd) {
+        try (var arena = Arena.ofConfined()) {
+            return take(fd, arena.allocate(8, 8));
+        }
+    }
+
+    /** Whether {@code fd} is an eventfd, so that writing 8 bytes to it signals and no more. */
+    public static boolean is(Fd fd) {
+        try {
+            return java.nio.file.Files.readSymbolicLink(
+                            java.nio.file.Path.of("/proc/self/fd/" + fd.number()))
+                    .toString()
+                    .equals("anon_inode:[eventfd]");
+        } catch (java.io.IOException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package dev.muser.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+
+/**
+ * What {@code fstat(2)} says of an open file.
+ *
+ * @param device number of the file system
+ * @param inode number of the file; with {@code device} it identifies the file
+ * @param mode type and permission bits ({@code st_mode})
+ * @param size in bytes
+ * @param blockSize preferred block size in bytes: for a file on hugetlbfs its page size
+ */
+public record FileStatus(long device, long inode, int mode, long size, long blockSize) {
+
+    private static final int S_IFMT = 0xf000;
+    private static final int S_IFREG = 0x8000;
+
+    // struct stat, x86-64: dev @0, ino @8, nlink @16, mode @24, uid, gid, rdev @40, size @48,
+    // blksize @56; 144 bytes
+    private static final int STAT_SIZE = 144;
+
+    public static FileStatus of(Fd fd) {
+        try (var arena = Arena.ofConfined()) {
+            var stat = arena.allocate(STAT_SIZE, 8);
+            Syscall.check("fstat", Syscall.call(Syscall.FSTAT, fd.number(), stat.address()));
+            return new FileStatus(
+                    stat.get(JAVA_LONG, 0),
+                    stat.get(JAVA_LONG, 8),
+                    stat.get(JAVA_INT, 24),
+                    stat.get(JAVA_LONG, 48),
+                    stat.get(JAVA_LONG, 56));
+        }
+    }
+
+    /** Whether it is a regular file, as memfds and files on hugetlbfs are. */
+    public boolean isRegular() {
+        return (mode & S_IFMT) == S_IFREG;
+    }
+}

@@ -1,0 +1,35 @@
+package dev.muser.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/** {@code struct sockaddr_un}: family u16 @0, NUL-terminated path @2; 110 bytes. */
+final class SocketAddress {
+    static final int SIZE = 110;
+    static final int AF_UNIX = 1;
+
+    /** Bytes that a path may have, its NUL not counted. */
+    static final int MAX_PATH = 107;
+
+    private SocketAddress() {}
+
+    /** Writes the address of {@code path}; throws ENAMETOOLONG when it has over 107 bytes. */
+    static MemorySegment of(Path path, Arena arena) {
+        var bytes = path.toString().getBytes(StandardCharsets.UTF_8);
+        if (bytes.length > MAX_PATH) {
+            throw new SyscallException(
+                    "socket path of %d bytes, where at most %d fit: %s"
+                            .formatted(bytes.length, MAX_PATH, path),
+                    Errno.ENAMETOOLONG);
+        }
+        var address = arena.allocate(SIZE, 8);
+        address.set(JAVA_SHORT, 0, (short) AF_UNIX);
+        MemorySegment.copy(bytes, 0, address, JAVA_BYTE, 2, bytes.length);
+        return address;
+    }
+}

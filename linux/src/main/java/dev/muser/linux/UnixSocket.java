@@ -1,0 +1,188 @@
+package dev.muser.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/** A connected UNIX stream socket. Bytes and descriptors go by {@link MessageSender} and back. */
+public final class UnixSocket implements AutoCloseable {
+    static final int SOCK_STREAM = 1;
+    static final int SOCK_CLOEXEC = 0x80000;
+    static final int SOL_SOCKET = 1;
+    private static final int SO_TYPE = 3;
+    private static final int SO_SNDBUF = 7;
+    private static final int SO_RCVTIMEO = 20;
+    private static final int SO_SNDTIMEO = 21;
+    private static final int SO_PEERCRED = 17;
+    private static final int SO_DOMAIN = 39;
+
+    private final Fd fd;
+
+    UnixSocket(Fd fd) {
+        this.fd = fd;
+    }
+
+    /**
+     * Connects, waiting while the listener's queue is full.
+     *
+     * @throws SyscallException ENOENT and ECONNREFUSED when nobody listens there, EACCES without
+     *     write permission on the socket file, ENAMETOOLONG
+     */
+    public static UnixSocket connect(Path path) {
+        var fd = create();
+        try (var arena = Arena.ofConfined()) {
+            var address = SocketAddress.of(path, arena);
+            Syscall.check(
+                    "connect " + path,
+                    Syscall.call(
+                            Syscall.CONNECT, fd.number(), address.address(), SocketAddress.SIZE));
+            return new UnixSocket(fd);
+        } catch (SyscallException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    /** Returns two sockets that are connected to each other. */
+    public static UnixSocket[] pair() {
+        try (var arena = Arena.ofConfined()) {
+            var numbers = arena.allocate(8, 4);
+            Syscall.check(
+                    "socketpair",
+                    Syscall.call(
+                            Syscall.SOCKETPAIR,
+                            SocketAddress.AF_UNIX,
+                            SOCK_STREAM | SOCK_CLOEXEC,
+                            0,
+                            numbers.address(),
+                            0,
+                            0));
+            return new UnixSocket[] {
+                new UnixSocket(Fd.own(numbers.get(JAVA_INT, 0))),
+                new UnixSocket(Fd.own(numbers.get(JAVA_INT, 4)))
+            };
+        }
+    }
+
+    /**
+     * Takes ownership of a descriptor that should be a connected UNIX stream socket.
+     *
+     * @throws SyscallException ENOTSOCK when it is something else; the descriptor stays the
+     *     caller's
+     */
+    public static UnixSocket adopt(Fd fd) {
+        requireUnixStream(fd);
+        return new UnixSocket(fd);
+    }
+
+    static void requireUnixStream(Fd fd) {
+        if (intOption(fd, SO_DOMAIN) != SocketAddress.AF_UNIX
+                || intOption(fd, SO_TYPE) != SOCK_STREAM) {
+            throw new SyscallException("use " + fd + " as UNIX stream socket", Errno.ENOTSOCK);
+        }
+    }
+
+    static Fd create() {
+        return Fd.own(
+                Syscall.check(
+                        "socket",
+                        Syscall.call(
+                                Syscall.SOCKET,
+                                SocketAddress.AF_UNIX,
+                                SOCK_STREAM | SOCK_CLOEXEC,
+                                0)));
+    }
+
+    public Fd fd() {
+        return fd;
+    }
+
+    /** Asks the kernel for a send buffer of this many bytes; it may give less. */
+    public void sendBuffer(int bytes) {
+        intOption(fd, SO_SNDBUF, bytes);
+    }
+
+    /** Makes blocking sends and receives fail with EAGAIN after this time; zero waits for ever. */
+    public void timeout(Duration timeout) {
+        try (var arena = Arena.ofConfined()) {
+            var timeval = arena.allocate(16, 8); // seconds s64 @0, microseconds s64 @8
+            timeval.set(JAVA_LONG, 0, timeout.toSeconds());
+            timeval.set(JAVA_LONG, 8, timeout.toNanosPart() / 1000);
+            for (int option : new int[] {SO_RCVTIMEO, SO_SNDTIMEO}) {
+                Syscall.check(
+                        "setsockopt timeout",
+                        Syscall.call(
+                                Syscall.SETSOCKOPT,
+                                fd.number(),
+                                SOL_SOCKET,
+                                option,
+                                timeval.address(),
+                                16,
+                                0));
+            }
+        }
+    }
+
+    /** Returns who connected, as the kernel knows it: {@code SO_PEERCRED}. */
+    public PeerCredentials peer() {
+        try (var arena = Arena.ofConfined()) {
+            var ucred = arena.allocate(12, 4); // struct ucred: pid @0, uid @4, gid @8
+            option(fd, SO_PEERCRED, ucred.address(), 12, arena);
+            return new PeerCredentials(
+                    ucred.get(JAVA_INT, 0), ucred.get(JAVA_INT, 4), ucred.get(JAVA_INT, 8));
+        }
+    }
+
+    /** Ends both directions: the other end reads an end of stream. The descriptor stays open. */
+    public void shutdown() {
+        Syscall.call(Syscall.SHUTDOWN, fd.number(), 2);
+    }
+
+    @Override
+    public void close() {
+        fd.close();
+    }
+
+    static int intOption(Fd fd, int option) {
+        try (var arena = Arena.ofConfined()) {
+            var value = arena.allocate(4, 4);
+            option(fd, option, value.address(), 4, arena);
+            return value.get(JAVA_INT, 0);
+        }
+    }
+
+    private static void intOption(Fd fd, int option, int value) {
+        try (var arena = Arena.ofConfined()) {
+            var memory = arena.allocate(4, 4);
+            memory.set(JAVA_INT, 0, value);
+            Syscall.check(
+                    "setsockopt " + option,
+                    Syscall.call(
+                            Syscall.SETSOCKOPT,
+                            fd.number(),
+                            SOL_SOCKET,
+                            option,
+                            memory.address(),
+                            4,
+                            0));
+        }
+    }
+
+    private static void option(Fd fd, int option, long address, int length, Arena arena) {
+        var size = arena.allocate(4, 4);
+        size.set(JAVA_INT, 0, length);
+        Syscall.check(
+                "getsockopt " + option + " of " + fd,
+                Syscall.call(
+                        Syscall.GETSOCKOPT,
+                        fd.number(),
+                        SOL_SOCKET,
+                        option,
+                        address,
+                        size.address(),
+                        0));
+    }
+}

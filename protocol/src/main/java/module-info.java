@@ -1,0 +1,5 @@
+/** vfio-user messages as types: pure, symmetrical, without sockets. */
+module dev.muser.protocol {
+    requires static transitive org.jspecify;
+    requires tools.jackson.core;
+}

@@ -1,0 +1,5 @@
+/** Puts a VFIO device behind a vfio-user socket. */
+module dev.muser.server {
+    requires transitive dev.muser.device;
+    requires dev.muser.protocol;
+}
