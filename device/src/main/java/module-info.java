@@ -2,4 +2,7 @@
 module dev.muser.device {
     requires transitive dev.muser.linux;
     requires static transitive org.jspecify;
+
+    exports dev.muser.device;
+    exports dev.muser.device.pci;
 }

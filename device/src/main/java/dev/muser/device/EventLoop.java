@@ -1,0 +1,44 @@
+package dev.muser.device;
+
+import dev.muser.linux.Fd;
+import java.util.function.BooleanSupplier;
+
+/**
+ * The thread of a device, as the device sees it. Everything that is registered here runs on that
+ * thread, between the client's requests.
+ */
+public interface EventLoop {
+
+    /**
+     * Runs {@code task} on the loop's thread, after the replies to the requests being handled have
+     * been sent. The one method that any thread may call.
+     */
+    void execute(Runnable task);
+
+    /** Returns a timer, not armed, that runs {@code task} when it expires. */
+    Timer timer(Runnable task);
+
+    /** Runs {@code readable} whenever {@code fd} can be read, until the registration is closed. */
+    Registration watch(Fd fd, Runnable readable);
+
+    /**
+     * Calls {@code poller} in every turn of the loop, which then does not sleep; it returns whether
+     * it found work.
+     */
+    Registration poll(BooleanSupplier poller);
+
+    /** Something the loop does until this is closed. Closing is idempotent. */
+    interface Registration extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** A timer of a loop. Closing disarms it for good. */
+    interface Timer extends Registration {
+
+        /** Expires once, so many nanoseconds from now; replaces what was armed before. */
+        void arm(long nanoseconds);
+
+        void disarm();
+    }
+}

@@ -1,0 +1,30 @@
+package dev.muser.device.pci;
+
+import dev.muser.device.DmaAccess;
+import dev.muser.device.ResetKind;
+
+/**
+ * A PCI device, as its author writes it. Its constructor takes a {@link DeviceContext} and declares
+ * there what the device is: identity, BARs with registers, interrupts, capabilities, state.
+ *
+ * <p>All methods, and all side effects of registers, run on the device's thread. An exception that
+ * leaves one of them ends the client's session.
+ */
+public interface Device {
+
+    /**
+     * Resets what registers with reset values do not cover. Registers, configuration space and
+     * interrupts have been reset before; for {@link ResetKind#LOST_CLIENT} only interrupts are, and
+     * the rest is left to the author.
+     */
+    default void reset(ResetKind kind) {}
+
+    /** Client memory has become reachable. */
+    default void dmaMapped(long iova, long size, DmaAccess access) {}
+
+    /** Client memory is about to go: drop every segment of it, finish or cancel transfers. */
+    default void dmaUnmapped(long iova, long size) {}
+
+    /** Releases what the device holds outside its context. */
+    default void close() {}
+}

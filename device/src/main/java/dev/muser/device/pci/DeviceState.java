@@ -1,0 +1,104 @@
+package dev.muser.device.pci;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a device is at this moment: typed fields, declared once by name, in memory given from
+ * outside. The memory is the snapshot: whoever maps it, a successor after a crash or the far side
+ * of a migration, has the device.
+ *
+ * <p>Two phases: fields are declared while the device is constructed, then {@link #bind} gives them
+ * their memory. A field has no value before that. The names and sizes of the fields lie in the
+ * memory too ({@link StateLayout}), so that another build can tell what it knows.
+ *
+ * <p>Owned by the device's thread. All stores go through {@link #store} and {@link #storeBytes},
+ * which is where an undo log has its place.
+ */
+public final class DeviceState {
+    private final Map<String, StateLayout.Entry> entries = new LinkedHashMap<>();
+    private final List<StateArray> arrays = new ArrayList<>();
+    private long size;
+    private @Nullable MemorySegment memory;
+
+    DeviceState() {}
+
+    /**
+     * Declares a number of {@code width}.
+     *
+     * @param name unique in the device; it identifies the field to other builds
+     * @throws IllegalStateException once the state is bound
+     */
+    public StateField field(String name, Width width) {
+        return new StateField(this, declare(name, width.bytes(), width.bytes()), width);
+    }
+
+    /** Declares {@code length} bytes, as {@link #field} does. */
+    public StateArray array(String name, long length) {
+        var array = new StateArray(this, declare(name, length, 8), length);
+        arrays.add(array);
+        return array;
+    }
+
+    private long declare(String name, long length, int alignment) {
+        if (memory != null) {
+            throw new IllegalStateException(
+                    "field " + name + " is declared after the device was constructed");
+        }
+        if (name.isEmpty() || name.chars().anyMatch(c -> c <= ' ' || c > '~')) {
+            throw new IllegalArgumentException(
+                    "field name '" + name + "': must be printable ASCII without spaces");
+        }
+        long offset = (size + alignment - 1) & -alignment;
+        if (entries.putIfAbsent(name, new StateLayout.Entry(name, offset, length)) != null) {
+            throw new IllegalArgumentException("field " + name + " is declared twice");
+        }
+        size = offset + length;
+        return offset;
+    }
+
+    /** Returns how the declared fields lie in memory. */
+    StateLayout layout() {
+        return new StateLayout(List.copyOf(entries.values()), size);
+    }
+
+    /** Gives the fields their memory: {@code bytes} of {@link StateLayout#size} bytes, all zero. */
+    void bind(MemorySegment bytes) {
+        if (memory != null) {
+            throw new IllegalStateException("bound before");
+        }
+        memory = layout().format(bytes);
+        for (var array : arrays) {
+            array.bind(memory);
+        }
+    }
+
+    MemorySegment memory() {
+        var m = memory;
+        if (m == null) {
+            throw new IllegalStateException(
+                    "device state is read while the device is still being constructed");
+        }
+        return m;
+    }
+
+    /** Hot. */
+    void store(long offset, Width width, long value) {
+        var m = memory();
+        switch (width) {
+            case U8 -> m.set(StateLayout.U8, offset, (byte) value);
+            case U16 -> m.set(StateLayout.U16, offset, (short) value);
+            case U32 -> m.set(StateLayout.U32, offset, (int) value);
+            case U64 -> m.set(StateLayout.U64, offset, value);
+        }
+    }
+
+    /** Hot. */
+    void storeBytes(long offset, MemorySegment from, long at, long count) {
+        MemorySegment.copy(from, at, memory(), offset, count);
+    }
+}

@@ -1,0 +1,65 @@
+package dev.muser.device.pci;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** Bytes in the {@linkplain DeviceState device state}; numbers in them are little-endian. */
+public final class StateArray {
+    private final DeviceState state;
+    private final long offset;
+    private final long length;
+    private @Nullable MemorySegment bytes;
+
+    StateArray(DeviceState state, long offset, long length) {
+        this.state = state;
+        this.offset = offset;
+        this.length = length;
+    }
+
+    void bind(MemorySegment memory) {
+        bytes = memory.asSlice(offset, length).asReadOnly();
+    }
+
+    public long length() {
+        return length;
+    }
+
+    /** Hot. Returns the bytes, to read from; stores go by {@link #set} and {@link #copyFrom}. */
+    public MemorySegment bytes() {
+        var b = bytes;
+        if (b == null) {
+            throw new IllegalStateException(
+                    "device state is read while the device is still being constructed");
+        }
+        return b;
+    }
+
+    /** Hot. Returns the number at byte {@code at}, zero-extended; any alignment. */
+    public long get(long at, Width width) {
+        var b = bytes();
+        return switch (width) {
+            case U8 -> b.get(StateLayout.U8, at) & 0xffL;
+            case U16 -> b.get(StateLayout.U16, at) & 0xffffL;
+            case U32 -> b.get(StateLayout.U32, at) & 0xffff_ffffL;
+            case U64 -> b.get(StateLayout.U64, at);
+        };
+    }
+
+    /** Hot. Stores the low bits of {@code value} at byte {@code at}; any alignment. */
+    public void set(long at, Width width, long value) {
+        Objects.checkFromIndexSize(at, width.bytes(), length);
+        state.store(offset + at, width, value);
+    }
+
+    /** Hot. Stores {@code count} bytes of {@code from}, from its {@code position} on. */
+    public void copyFrom(long at, MemorySegment from, long position, long count) {
+        Objects.checkFromIndexSize(at, count, length);
+        state.storeBytes(offset + at, from, position, count);
+    }
+
+    /** Makes all bytes zero. */
+    public void clear() {
+        copyFrom(0, MemorySegment.ofArray(new byte[Math.toIntExact(length)]), 0, length);
+    }
+}
