@@ -2,4 +2,6 @@
 module dev.muser.protocol {
     requires static transitive org.jspecify;
     requires tools.jackson.core;
+
+    exports dev.muser.protocol;
 }
