@@ -1,0 +1,196 @@
+package dev.muser.server;
+
+import dev.muser.device.DmaCompletion;
+import dev.muser.device.DmaPort;
+import dev.muser.linux.Errno;
+import dev.muser.protocol.Command;
+import dev.muser.protocol.DmaAccess;
+import dev.muser.protocol.Header;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+
+/**
+ * A client's memory by message: {@code DMA_READ} and {@code DMA_WRITE}, cut into pieces, a few of
+ * them under way at a time, in the order in which the device asked.
+ *
+ * <p>What a device asks for while a request is handled goes out after the reply to that request
+ * ({@link #pump}): QEMU answers none before.
+ */
+final class DmaChannel implements DmaPort {
+    /** QEMU truncates a reply to DMA_READ that does not fit its socket's send buffer at once. */
+    private static final int PIECE = 64 * 1024;
+
+    private static final int IN_FLIGHT = 4;
+
+    /** What the device asked for. */
+    private static final class Transfer {
+        final boolean isRead;
+        final long iova;
+        final MemorySegment memory;
+        final DmaCompletion completion;
+        long sent;
+        long done;
+        int errno;
+
+        Transfer(boolean isRead, long iova, MemorySegment memory, DmaCompletion completion) {
+            this.isRead = isRead;
+            this.iova = iova;
+            this.memory = memory;
+            this.completion = completion;
+        }
+
+        boolean isSent() {
+            return sent == memory.byteSize() || errno != 0;
+        }
+    }
+
+    /** A message under way: {@code count} bytes at {@code at} of the transfer. */
+    private record Piece(int id, Transfer transfer, long at, int count) {}
+
+    private final Output output;
+    private final int pieceSize;
+    private final DmaAccess reply = new DmaAccess();
+    private final ArrayDeque<Transfer> waiting = new ArrayDeque<>();
+    private final ArrayDeque<Piece> underWay = new ArrayDeque<>();
+    private int nextId = 1;
+    private boolean closed;
+
+    /**
+     * @param output where requests go: the client's socket, or its twin
+     * @param maxTransfer what was agreed, in bytes
+     */
+    DmaChannel(Output output, int maxTransfer) {
+        this.output = output;
+        this.pieceSize = Math.min(maxTransfer, PIECE);
+    }
+
+    @Override
+    public void read(long iova, MemorySegment into, DmaCompletion completion) {
+        submit(new Transfer(true, iova, into, completion));
+    }
+
+    @Override
+    public void write(long iova, MemorySegment from, DmaCompletion completion) {
+        submit(new Transfer(false, iova, from, completion));
+    }
+
+    private void submit(Transfer transfer) {
+        if (closed) {
+            transfer.completion.done(Errno.ECONNRESET);
+        } else if (transfer.memory.byteSize() == 0) {
+            transfer.completion.done(0);
+        } else {
+            waiting.add(transfer);
+        }
+    }
+
+    /** Hot. Whether nothing is to be sent and no reply is awaited. */
+    boolean isIdle() {
+        return waiting.isEmpty() && underWay.isEmpty();
+    }
+
+    /** Hot. Puts requests into the output, as many as may be under way. */
+    void pump() {
+        while (underWay.size() < IN_FLIGHT) {
+            var transfer = waiting.peek();
+            if (transfer == null) {
+                return;
+            }
+            sendPiece(transfer);
+            if (transfer.isSent()) {
+                waiting.remove();
+            }
+        }
+    }
+
+    private void sendPiece(Transfer transfer) {
+        int count = (int) Math.min(pieceSize, transfer.memory.byteSize() - transfer.sent);
+        int size = Header.SIZE + DmaAccess.SIZE + (transfer.isRead ? 0 : count);
+        int at = output.reserve(size);
+        int command = transfer.isRead ? Command.DMA_READ : Command.DMA_WRITE;
+        var buffer = output.buffer();
+        int id = nextId;
+        nextId = (nextId + 1) & 0xffff;
+        Header.encodeCommand(buffer, at, id, command, size, false);
+        DmaAccess.encode(buffer, at + Header.SIZE, transfer.iova + transfer.sent, count);
+        if (!transfer.isRead) {
+            MemorySegment.copy(
+                    transfer.memory,
+                    transfer.sent,
+                    buffer,
+                    at + (long) Header.SIZE + DmaAccess.DATA,
+                    count);
+        }
+        output.commit(size);
+        underWay.add(new Piece(id, transfer, transfer.sent, count));
+        transfer.sent += count;
+    }
+
+    /**
+     * Takes a reply from the client.
+     *
+     * @return whether it answers something that was asked
+     * @throws ConnectionLost when it answers with nonsense
+     */
+    boolean reply(Header header, MemorySegment buffer, long payload, int length) {
+        var piece = find(header.messageId());
+        if (piece == null
+                || header.command()
+                        != (piece.transfer.isRead ? Command.DMA_READ : Command.DMA_WRITE)) {
+            return false;
+        }
+        underWay.remove(piece);
+        var transfer = piece.transfer;
+        if (header.isError()) {
+            transfer.errno = transfer.errno == 0 ? header.errno() : transfer.errno;
+        } else {
+            take(piece, buffer, payload, length);
+        }
+        transfer.done += piece.count;
+        if (transfer.done == transfer.sent && transfer.isSent()) {
+            waiting.remove(transfer); // an error ends it before all of it was asked for
+            transfer.completion.done(transfer.errno);
+        }
+        return true;
+    }
+
+    private void take(Piece piece, MemorySegment buffer, long payload, int length) {
+        var transfer = piece.transfer;
+        reply.wrap(buffer, payload, length);
+        long address = transfer.iova + piece.at;
+        int errno =
+                transfer.isRead
+                        ? reply.validateReadReply(address, piece.count)
+                        : reply.validateWriteReply(address, piece.count);
+        if (errno != 0) {
+            transfer.errno = Errno.EIO;
+        } else if (transfer.isRead) {
+            MemorySegment.copy(buffer, reply.dataOffset(), transfer.memory, piece.at, piece.count);
+        }
+    }
+
+    private @org.jspecify.annotations.Nullable Piece find(int id) {
+        for (var piece : underWay) {
+            if (piece.id == id) {
+                return piece;
+            }
+        }
+        return null;
+    }
+
+    /** The client is gone: ends everything with ECONNRESET. */
+    void close() {
+        closed = true;
+        while (!underWay.isEmpty()) {
+            var transfer = underWay.remove().transfer;
+            if (transfer.errno != Errno.ECONNRESET) {
+                transfer.errno = Errno.ECONNRESET;
+                waiting.remove(transfer);
+                transfer.completion.done(Errno.ECONNRESET);
+            }
+        }
+        while (!waiting.isEmpty()) {
+            waiting.remove().completion.done(Errno.ECONNRESET);
+        }
+    }
+}

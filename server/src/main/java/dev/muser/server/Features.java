@@ -1,0 +1,131 @@
+package dev.muser.server;
+
+import dev.muser.device.Migration;
+import dev.muser.device.MigrationState;
+import dev.muser.device.VfioDevice;
+import dev.muser.device.VfioException;
+import dev.muser.linux.Errno;
+import dev.muser.protocol.DeviceFeature;
+import dev.muser.protocol.MigData;
+import dev.muser.protocol.MigDeviceState;
+import dev.muser.protocol.MigrationFeature;
+import java.lang.foreign.MemorySegment;
+
+/** DEVICE_FEATURE, and the data of a migration. */
+final class Features {
+    private final VfioDevice device;
+    private final Replies replies;
+    private final int maxTransfer;
+    private final DeviceFeature request = new DeviceFeature();
+    private final MigDeviceState state = new MigDeviceState();
+    private final MigData data = new MigData();
+
+    Features(VfioDevice device, Replies replies, Limits limits) {
+        this.device = device;
+        this.replies = replies;
+        this.maxTransfer = limits.maxTransfer();
+    }
+
+    void feature(MemorySegment buffer, int start, int length) {
+        int errno = request.wrap(buffer, start, length).validateRequest();
+        if (errno != 0) {
+            replies.error(errno);
+            return;
+        }
+        var migration = migration();
+        int methods =
+                switch (request.feature()) {
+                    case DeviceFeature.MIGRATION -> DeviceFeature.GET;
+                    case DeviceFeature.MIG_DEVICE_STATE -> DeviceFeature.GET | DeviceFeature.SET;
+                    default -> 0;
+                };
+        if (methods == 0 || (request.method() & ~(methods | DeviceFeature.PROBE)) != 0) {
+            throw new VfioException(
+                    Errno.EINVAL,
+                    "feature %d with flags %#x".formatted(request.feature(), request.flags()));
+        }
+        if (request.isProbe()) {
+            echo();
+        } else if (request.feature() == DeviceFeature.MIGRATION) {
+            flags(migration);
+        } else if (request.isGet()) {
+            state(migration);
+        } else {
+            moveTo(migration);
+        }
+    }
+
+    private Migration migration() {
+        var migration = device.migration();
+        if (migration == null) {
+            throw new VfioException(Errno.EINVAL, "the device cannot be migrated");
+        }
+        return migration;
+    }
+
+    private void echo() {
+        int at = replies.room(request.length());
+        MemorySegment.copy(
+                request.segment(), request.offset(), replies.memory(), at, request.length());
+        replies.send(request.length());
+    }
+
+    private void flags(Migration migration) {
+        int at = get(MigrationFeature.SIZE);
+        long flags =
+                MigrationFeature.STOP_COPY | (migration.preCopy() ? MigrationFeature.PRE_COPY : 0);
+        MigrationFeature.encodeReply(replies.memory(), at, flags);
+        replies.send(DeviceFeature.SIZE + MigrationFeature.SIZE);
+    }
+
+    private void state(Migration migration) {
+        int at = get(MigDeviceState.SIZE);
+        MigDeviceState.encode(replies.memory(), at, migration.state().number(), -1);
+        replies.send(DeviceFeature.SIZE + MigDeviceState.SIZE);
+    }
+
+    /** Writes the envelope of the reply to a GET; returns where its data go. */
+    private int get(int dataLength) {
+        if (!request.hasRoomFor(dataLength)) {
+            throw new VfioException(Errno.EINVAL, "argsz is too small for the feature");
+        }
+        int at = replies.room(DeviceFeature.SIZE + dataLength);
+        return at + DeviceFeature.encode(replies.memory(), at, request.flags(), dataLength);
+    }
+
+    private void moveTo(Migration migration) {
+        state.wrap(request.segment(), request.dataOffset(), request.dataLength());
+        int errno = state.validateRequest();
+        if (errno != 0) {
+            replies.error(errno);
+            return;
+        }
+        migration.moveTo(MigrationState.of(state.state()));
+        echo();
+    }
+
+    /** The reply is as long as what was asked for, since libvfio-user's client wants it so. */
+    void readData(MemorySegment buffer, int start, int length) {
+        int errno = data.wrap(buffer, start, length).validateReadRequest(maxTransfer);
+        if (errno != 0) {
+            replies.error(errno);
+            return;
+        }
+        int asked = data.size();
+        int at = replies.room(MigData.SIZE + asked);
+        int got = migration().read(replies.memory(), at + MigData.DATA, asked);
+        MigData.encode(replies.memory(), at, got);
+        replies.memory().asSlice(at + (long) MigData.DATA + got, asked - got).fill((byte) 0);
+        replies.send(MigData.SIZE + asked);
+    }
+
+    void writeData(MemorySegment buffer, int start, int length) {
+        int errno = data.wrap(buffer, start, length).validateWriteRequest(maxTransfer);
+        if (errno != 0) {
+            replies.error(errno);
+            return;
+        }
+        migration().write(data.segment(), data.dataOffset(), data.size());
+        replies.done();
+    }
+}

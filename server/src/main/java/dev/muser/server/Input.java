@@ -1,0 +1,194 @@
+package dev.muser.server;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+
+import dev.muser.linux.Errno;
+import dev.muser.linux.Fd;
+import dev.muser.linux.MessageReceiver;
+import dev.muser.linux.UnixSocket;
+import dev.muser.protocol.Header;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The incoming half of a connection: a stream of bytes, read ahead, cut into messages with their
+ * descriptors.
+ *
+ * <p>Linux ends a receive behind the bytes that came with descriptors, so those belong to the last
+ * message that starts in what was received.
+ */
+final class Input implements AutoCloseable {
+    private static final int READ_AHEAD = 32 * 1024;
+
+    /** Descriptors of one message: with {@code next} in the stream, this is where it starts. */
+    private record Passed(long at, List<Fd> descriptors) {}
+
+    private final UnixSocket socket;
+    private final int maxMessage;
+    private Arena arena = Arena.ofConfined();
+    private MemorySegment buffer = arena.allocate(READ_AHEAD, 8);
+
+    /** The bytes from start to end of the buffer are still to be handled. */
+    private int start;
+
+    private int end;
+
+    /** Where in the stream {@code start} is. */
+    private long position;
+
+    private final ArrayDeque<Passed> passed = new ArrayDeque<>();
+    private boolean descriptorsLost;
+
+    Input(UnixSocket socket, int maxMessage) {
+        this.socket = socket;
+        this.maxMessage = maxMessage;
+    }
+
+    MemorySegment buffer() {
+        return buffer;
+    }
+
+    /** Returns where in the buffer the next message starts. */
+    int start() {
+        return start;
+    }
+
+    /** Hot. Whether the next message is there from its first byte to its last. */
+    boolean hasMessage() {
+        int length = end - start;
+        if (length < Header.SIZE) {
+            return false;
+        }
+        long size = size(start);
+        // A size that makes no sense is for the session to refuse: there is no more to wait for.
+        return size <= length || size > maxMessage;
+    }
+
+    /** Hot. Whether a message has begun, and not ended. */
+    boolean isPartial() {
+        return start < end;
+    }
+
+    /** Hot. Goes on behind the next message. */
+    void consume(int size) {
+        start += size;
+        position += size;
+    }
+
+    /**
+     * Hot. Receives once, without waiting.
+     *
+     * @return bytes received, 0 at the end of the stream, or {@code -errno}
+     */
+    int fill(MessageReceiver receiver) {
+        makeRoom();
+        int n =
+                receiver.receive(
+                        socket,
+                        buffer,
+                        end,
+                        (int) buffer.byteSize() - end,
+                        MessageReceiver.DONT_WAIT);
+        if (n > 0) {
+            end += n;
+            if (receiver.descriptors() > 0 || receiver.truncated()) {
+                assign(receiver);
+            }
+        }
+        return n;
+    }
+
+    /** Takes the descriptors of the next message; the caller owns them. */
+    List<Fd> takeDescriptors() {
+        var first = passed.peek();
+        if (first == null || first.at != position) {
+            return List.of();
+        }
+        passed.remove();
+        return first.descriptors;
+    }
+
+    /** Hot. Whether any descriptors wait, so that the next message may have some. */
+    boolean hasDescriptors() {
+        return !passed.isEmpty();
+    }
+
+    /** Whether this process had no numbers left for descriptors since this was last asked. */
+    boolean takeDescriptorsLost() {
+        boolean lost = descriptorsLost;
+        descriptorsLost = false;
+        return lost;
+    }
+
+    private void assign(MessageReceiver receiver) {
+        descriptorsLost |= receiver.truncated();
+        var descriptors = new ArrayList<Fd>(receiver.descriptors());
+        for (int i = 0; i < receiver.descriptors(); i++) {
+            descriptors.add(receiver.take(i));
+        }
+        long at = lastMessageStart();
+        var last = passed.peekLast();
+        if (last != null && last.at == at) {
+            last.descriptors.addAll(descriptors);
+            if (last.descriptors.size() > 1024) {
+                throw new ConnectionLost("it sends descriptors without end", Errno.EINVAL);
+            }
+        } else {
+            passed.add(new Passed(at, descriptors));
+        }
+    }
+
+    private long lastMessageStart() {
+        int at = start;
+        while (end - at > Header.SIZE) {
+            long size = size(at);
+            if (size < Header.SIZE || size >= end - at) {
+                break;
+            }
+            at += (int) size;
+        }
+        return position + (at - start);
+    }
+
+    /** Moves a partial message to the front, and makes the buffer large enough for it. */
+    private void makeRoom() {
+        if (start == end) {
+            start = 0;
+            end = 0;
+            return;
+        }
+        int length = end - start;
+        long wanted = READ_AHEAD;
+        if (length >= Header.SIZE) {
+            wanted = Math.max(wanted, Math.min(size(start), maxMessage));
+        }
+        if (wanted > buffer.byteSize()) {
+            var larger = Arena.ofConfined();
+            var target = larger.allocate(wanted, 8);
+            MemorySegment.copy(buffer, start, target, 0, length);
+            arena.close();
+            arena = larger;
+            buffer = target;
+        } else if (start > 0) {
+            MemorySegment.copy(buffer, start, buffer, 0, length);
+        }
+        start = 0;
+        end = length;
+    }
+
+    private long size(int at) {
+        return Integer.toUnsignedLong(buffer.get(JAVA_INT_UNALIGNED, at + 4L));
+    }
+
+    @Override
+    public void close() {
+        for (var p : passed) {
+            p.descriptors.forEach(Fd::close);
+        }
+        passed.clear();
+        arena.close();
+    }
+}

@@ -1,0 +1,22 @@
+package dev.muser.server;
+
+import dev.muser.protocol.Capabilities;
+
+/**
+ * What server and client agreed on.
+ *
+ * @param maxTransfer most data bytes in a message
+ * @param clientDescriptors how many descriptors the client takes with one message
+ * @param writeMultiple whether it may send {@code REGION_WRITE_MULTI}
+ * @param twinSocket whether it has a second socket for what the server sends
+ */
+record Limits(int maxTransfer, int clientDescriptors, boolean writeMultiple, boolean twinSocket) {
+
+    static Limits of(Capabilities agreed, Capabilities proposed) {
+        return new Limits(
+                (int) agreed.maxDataXferSize(),
+                proposed.maxMsgFds(),
+                agreed.writeMultiple(),
+                agreed.hasTwinSocket());
+    }
+}

@@ -1,0 +1,269 @@
+package dev.muser.server;
+
+import dev.muser.device.EventLoop;
+import dev.muser.linux.Affinity;
+import dev.muser.linux.Epoll;
+import dev.muser.linux.Fd;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A thread that serves devices: waits for their clients, runs their callbacks.
+ *
+ * <p>Only {@link #execute} and {@link #close} may be called by other threads.
+ */
+public final class Loop implements EventLoop, AutoCloseable {
+    private static final Logger LOG = System.getLogger(Loop.class.getName());
+
+    private static final int EVENTS = 64;
+
+    /** While it spins, this many sockets are read by turns; with more, epoll tells which. */
+    private static final int POLLED_BY_TURNS = 8;
+
+    /** While it spins, epoll is asked once in so many turns. */
+    private static final int TURNS_PER_EPOLL = 64;
+
+    private final LoopPolicy policy;
+    private final Thread thread;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Epoll epoll = new Epoll(EVENTS);
+    private final Tasks tasks = new Tasks();
+    private final Timers timers = new Timers();
+
+    /** By token: the index that epoll gives back. */
+    private final List<@Nullable Source> sources = new ArrayList<>();
+
+    private final ArrayDeque<Integer> freeTokens = new ArrayDeque<>();
+    private final List<Source> polled = new ArrayList<>();
+    private final List<Poller> pollers = new ArrayList<>();
+    private final ArrayDeque<Source> again = new ArrayDeque<>();
+    private final Buffers buffers = new Buffers();
+    private final Consumer<Runnable> guard = this::runSafely;
+    private volatile boolean stopping;
+
+    private Loop(String name, LoopPolicy policy, OptionalInt cpu) {
+        this.policy = policy;
+        register(tasks.fd(), Epoll.IN, tasks);
+        register(timers.fd(), Epoll.IN, timers);
+        thread = Thread.ofPlatform().name(name).unstarted(() -> run(cpu));
+    }
+
+    /**
+     * Starts a loop on a thread of its own.
+     *
+     * @param cpu the CPU to pin the thread to, if any
+     */
+    public static Loop start(String name, LoopPolicy policy, OptionalInt cpu) {
+        var loop = new Loop(name, policy, cpu);
+        loop.thread.start();
+        return loop;
+    }
+
+    @Override
+    public void execute(Runnable task) {
+        tasks.add(task, Thread.currentThread() == thread);
+    }
+
+    @Override
+    public Timer timer(Runnable task) {
+        return timers.create(() -> runSafely(task));
+    }
+
+    @Override
+    public Registration watch(Fd fd, Runnable readable) {
+        int token = register(fd, Epoll.IN, events -> runSafely(readable));
+        return () -> unregister(fd, token);
+    }
+
+    @Override
+    public Registration poll(BooleanSupplier poller) {
+        var registered = new Poller(poller);
+        pollers.add(registered);
+        return registered;
+    }
+
+    /** Ends the loop after its present turn and waits for the thread, unless it is the caller. */
+    @Override
+    public void close() {
+        stopping = true;
+        execute(() -> {});
+        if (Thread.currentThread() != thread) {
+            boolean interrupted = false;
+            while (true) {
+                try {
+                    ended.await();
+                    break;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    boolean isLoopThread() {
+        return Thread.currentThread() == thread;
+    }
+
+    /** What the sessions of this loop share, since only one of them runs at a time. */
+    Buffers buffers() {
+        return buffers;
+    }
+
+    /** Waits for {@code interest} on behalf of {@code source}; returns its token. */
+    int register(Fd fd, int interest, Source source) {
+        Integer free = freeTokens.poll();
+        int token = free == null ? sources.size() : free;
+        epoll.add(fd, interest, token);
+        if (free == null) {
+            sources.add(source);
+        } else {
+            sources.set(token, source);
+        }
+        return token;
+    }
+
+    void modify(Fd fd, int interest, int token) {
+        epoll.modify(fd, interest, token);
+    }
+
+    /** Call it before the descriptor is closed. Idempotent for one registration. */
+    void unregister(Fd fd, int token) {
+        if (sources.get(token) != null) {
+            epoll.remove(fd);
+            sources.set(token, null);
+            freeTokens.add(token);
+        }
+    }
+
+    /** Has {@code source} polled while the loop spins, besides waiting for it. */
+    void addPolled(Source source) {
+        polled.add(source);
+    }
+
+    void removePolled(Source source) {
+        polled.remove(source);
+        again.remove(source);
+    }
+
+    /** Calls {@code source} in the next turn, since it has work that no descriptor tells of. */
+    void again(Source source) {
+        again.add(source);
+    }
+
+    private void run(OptionalInt cpu) {
+        try {
+            if (cpu.isPresent()) {
+                Affinity.pin(cpu.getAsInt());
+            }
+            turn();
+        } catch (Throwable t) {
+            LOG.log(Level.ERROR, "loop " + thread.getName() + " failed", t);
+        } finally {
+            epoll.close();
+            tasks.close();
+            timers.close();
+            ended.countDown();
+        }
+    }
+
+    private void turn() {
+        long spin = policy.spin().toNanos();
+        long lastWork = System.nanoTime();
+        int turns = 0;
+        while (!stopping || !tasks.isEmpty()) {
+            boolean worked = false;
+            boolean awake = policy.always() || !pollers.isEmpty();
+            if (!awake && spin > 0) {
+                awake = System.nanoTime() - lastWork < spin;
+            }
+            if (awake && polled.size() <= POLLED_BY_TURNS) {
+                for (int i = 0; i < polled.size(); i++) {
+                    worked |= polled.get(i).poll();
+                }
+                if (++turns % TURNS_PER_EPOLL == 0) {
+                    worked |= dispatch(0);
+                }
+                if (!worked) {
+                    Thread.onSpinWait();
+                }
+            } else {
+                boolean wait = !awake && again.isEmpty() && tasks.isEmpty();
+                worked = dispatch(wait ? -1 : 0);
+            }
+            worked |= runAgain();
+            worked |= tasks.run(guard);
+            for (int i = 0; i < pollers.size(); i++) {
+                worked |= pollers.get(i).poll();
+            }
+            if (worked && spin > 0) {
+                lastWork = System.nanoTime();
+            }
+        }
+    }
+
+    private boolean dispatch(int milliseconds) {
+        int n = epoll.await(milliseconds);
+        for (int i = 0; i < n; i++) {
+            var source = sources.get((int) epoll.token(i));
+            if (source != null) { // a source before it in the list may have unregistered it
+                source.ready(epoll.happened(i));
+            }
+        }
+        return n > 0;
+    }
+
+    private boolean runAgain() {
+        int n = again.size();
+        for (int i = 0; i < n; i++) {
+            var source = again.poll();
+            if (source == null) {
+                break;
+            }
+            source.ready(0);
+        }
+        return n > 0;
+    }
+
+    /** A device's task must not end the loop of the others. */
+    private void runSafely(Runnable task) {
+        try {
+            task.run();
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
+            LOG.log(Level.ERROR, "a device's task failed on loop " + thread.getName(), e);
+        }
+    }
+
+    private final class Poller implements Registration {
+        private final BooleanSupplier supplier;
+
+        Poller(BooleanSupplier supplier) {
+            this.supplier = supplier;
+        }
+
+        boolean poll() {
+            try {
+                return supplier.getAsBoolean();
+            } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
+                LOG.log(Level.ERROR, "a device's poller failed and is not called any more", e);
+                close();
+                return false;
+            }
+        }
+
+        @Override
+        public void close() {
+            pollers.remove(this);
+        }
+    }
+}
