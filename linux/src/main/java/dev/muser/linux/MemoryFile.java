@@ -19,6 +19,7 @@ public final class MemoryFile {
     private static final int MFD_ALLOW_SEALING = 2;
     private static final int MFD_HUGETLB = 4;
     private static final int MFD_HUGE_2MB = 21 << 26;
+    private static final int PUNCH_HOLE_KEEP_SIZE = 3;
     private static final int F_ADD_SEALS = 1033;
     private static final int F_GET_SEALS = 1034;
 
@@ -64,6 +65,20 @@ public final class MemoryFile {
     /** Sets the size in bytes. */
     public static void resize(Fd fd, long size) {
         Syscall.check("ftruncate", Syscall.call(Syscall.FTRUNCATE, fd.number(), size));
+    }
+
+    /** Makes a range zero and gives its pages back; the size stays. */
+    public static void clear(Fd fd, long offset, long length) {
+        Syscall.check(
+                "fallocate PUNCH_HOLE",
+                Syscall.call(
+                        Syscall.FALLOCATE,
+                        fd.number(),
+                        PUNCH_HOLE_KEEP_SIZE,
+                        offset,
+                        length,
+                        0,
+                        0));
     }
 
     /** Adds {@code SEAL_*} bits. */

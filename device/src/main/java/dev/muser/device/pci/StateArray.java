@@ -6,6 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Bytes in the {@linkplain DeviceState device state}; numbers in them are little-endian. */
 public final class StateArray {
+    private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[4096]).asReadOnly();
+
     private final DeviceState state;
     private final long offset;
     private final long length;
@@ -60,6 +62,8 @@ public final class StateArray {
 
     /** Makes all bytes zero. */
     public void clear() {
-        copyFrom(0, MemorySegment.ofArray(new byte[Math.toIntExact(length)]), 0, length);
+        for (long at = 0; at < length; at += ZEROS.byteSize()) {
+            copyFrom(at, ZEROS, 0, Math.min(ZEROS.byteSize(), length - at));
+        }
     }
 }
