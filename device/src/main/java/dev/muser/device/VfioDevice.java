@@ -81,9 +81,11 @@ public interface VfioDevice extends AutoCloseable {
      * @param size in bytes, more than 0
      * @param file the memory, or null when it is reached by message ({@link DmaPort})
      * @param offset where {@code iova} lies in {@code file}, in bytes
-     * @throws VfioException EEXIST when it overlaps a mapping that differs, ENOSPC beyond the
-     *     device's limits, EINVAL when the file is too short or is no memory, or what {@code mmap}
-     *     says. Mapping the very same range again succeeds and changes nothing.
+     * @throws VfioException EEXIST when it overlaps a mapping that differs, ENOSPC when it is
+     *     larger than the device allows, EINVAL when there are as many mappings as the device
+     *     allows, or the file is too short, ENOMEM when the process can map no further file, or
+     *     what {@code mmap} says (ENODEV: no memory). Mapping the very same range again succeeds
+     *     and changes nothing.
      */
     void mapDma(long iova, long size, DmaAccess access, @Nullable Fd file, long offset);
 

@@ -3,40 +3,348 @@ package dev.muser.device.pci;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaCompletion;
 import dev.muser.device.DmaPort;
+import dev.muser.device.VfioException;
+import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/** The memory of the client, as the device reaches it by DMA. */
+/**
+ * The memory of the client, as the device reaches it by DMA: one way to read and write, whether the
+ * client shares the memory or has to be asked for it.
+ *
+ * <p>Addresses are the client's (IOVA), unsigned. A range may cross any number of mappings. What is
+ * shared is copied at once, and the completion runs before the call returns; the rest goes by
+ * message, and the completion runs later. A range that is not mapped as a whole, or may not be used
+ * so, completes with an error before anything is moved:
+ *
+ * <ul>
+ *   <li>EFAULT: not mapped, or the client has taken the memory away;
+ *   <li>EACCES: mapped without the right to be read, or written;
+ *   <li>ECONNRESET: the client is gone;
+ *   <li>what the client says, for memory that it has to be asked for.
+ * </ul>
+ *
+ * <p>The client can change its memory at any moment: copy what is checked before checking it.
+ *
+ * <p>Owned by the device's thread: a segment from {@link #direct} cannot be used by another.
+ */
 public final class GuestMemory {
 
-    /** Is told of mappings. */
+    /** Is told which memory there is. */
     interface Listener {
+        /** The memory can be used. */
         void mapped(long iova, long size, DmaAccess access);
 
-        /** Is called before the mapping goes. */
+        /** The memory can still be used, until this returns. */
         void unmapping(long iova, long size);
     }
 
-    GuestMemory(int maxMappings, long maxMappingSize) {}
+    private static final Listener NOBODY =
+            new Listener() {
+                @Override
+                public void mapped(long iova, long size, DmaAccess access) {}
 
-    void listener(Listener listener) {}
+                @Override
+                public void unmapping(long iova, long size) {}
+            };
 
-    void attach(@Nullable DmaPort port) {}
+    private final int maxMappings;
+    private final long maxMappingSize;
+    private final MappingTable table = new MappingTable();
+    private final MappedFiles files = new MappedFiles();
+    private final PortRequests port = new PortRequests();
+    private Listener listener = NOBODY;
+    private @Nullable DmaMapping lastHit;
 
-    void detach() {}
+    /** Changes when a mapping goes, so that what was found before is looked up again. */
+    private long generation;
 
-    void map(long iova, long size, DmaAccess access, @Nullable Fd file, long offset) {}
+    /**
+     * @param maxMappings how many mappings there can be at a time
+     * @param maxMappingSize how long each can be, in bytes
+     */
+    GuestMemory(int maxMappings, long maxMappingSize) {
+        if (maxMappings < 0 || maxMappingSize < 0) {
+            throw new IllegalArgumentException("negative limit");
+        }
+        this.maxMappings = maxMappings;
+        this.maxMappingSize = maxMappingSize;
+    }
 
-    void unmap(long iova, long size) {}
+    void listener(Listener newListener) {
+        listener = newListener;
+    }
 
-    void unmapAll() {}
+    /** Begins a session; {@code newPort} is null when the client only has memory that it shares. */
+    void attach(@Nullable DmaPort newPort) {
+        port.attach(newPort);
+    }
 
-    public void read(long iova, MemorySegment into, DmaCompletion completion) {}
+    /** Ends a session: transfers under way complete with ECONNRESET, then all memory goes. */
+    void detach() {
+        try {
+            port.detach();
+        } finally {
+            unmapAll();
+        }
+    }
 
-    public void write(long iova, MemorySegment from, DmaCompletion completion) {}
+    /**
+     * Maps; see {@link dev.muser.device.VfioDevice#mapDma}. The descriptor is closed in any case: a
+     * mapping keeps its file.
+     */
+    void map(long iova, long size, DmaAccess access, @Nullable Fd file, long offset) {
+        try (file) {
+            if (size == 0) {
+                throw refused(Errno.EINVAL, "is empty", iova, size);
+            }
+            if (Long.compareUnsigned(size, maxMappingSize) > 0) {
+                throw refused(Errno.ENOSPC, "is larger than the device allows", iova, size);
+            }
+            if (Long.compareUnsigned(iova + size - 1, iova) < 0) {
+                throw refused(Errno.EINVAL, "wraps around", iova, size);
+            }
+            var neighbour = table.floor(iova + size - 1);
+            if (neighbour != null && Long.compareUnsigned(neighbour.last(), iova) >= 0) {
+                if (isSame(neighbour, iova, size, access, file, offset)) {
+                    return;
+                }
+                throw refused(Errno.EEXIST, "overlaps another", iova, size);
+            }
+            if (table.size() >= maxMappings) {
+                throw refused(
+                        Errno.EINVAL,
+                        "is one too many: the device allows " + maxMappings,
+                        iova,
+                        size);
+            }
+            var mapped = file == null ? null : files.acquire(file, offset, size, access);
+            table.add(new DmaMapping(iova, size, access, mapped, mapped == null ? 0 : offset));
+        }
+        listener.mapped(iova, size, access);
+    }
 
+    private static boolean isSame(
+            DmaMapping old,
+            long iova,
+            long size,
+            DmaAccess access,
+            @Nullable Fd file,
+            long offset) {
+        if (old.iova != iova || old.size != size || old.access != access) {
+            return false;
+        }
+        var mapped = old.file;
+        if (mapped == null || file == null) {
+            return mapped == null && file == null;
+        }
+        return old.fileOffset == offset && mapped.isOf(file);
+    }
+
+    /** Unmaps; see {@link dev.muser.device.VfioDevice#unmapDma}. */
+    void unmap(long iova, long size) {
+        var mapping = table.floor(iova);
+        if (mapping == null || mapping.iova != iova || mapping.size != size) {
+            throw refused(Errno.ENOENT, "is not mapped, not as such", iova, size);
+        }
+        try {
+            listener.unmapping(iova, size);
+        } finally {
+            table.remove(mapping);
+            forget(mapping);
+        }
+    }
+
+    /** Unmaps everything. */
+    void unmapAll() {
+        try {
+            table.forEach(mapping -> listener.unmapping(mapping.iova, mapping.size));
+        } finally {
+            table.forEach(this::forget);
+            table.clear();
+        }
+    }
+
+    private void forget(DmaMapping mapping) {
+        lastHit = null;
+        generation++;
+        if (mapping.file != null) {
+            files.release(mapping.file);
+        }
+    }
+
+    private static VfioException refused(int errno, String why, long iova, long size) {
+        return new VfioException(
+                errno, "DMA region of 0x%x bytes at 0x%x %s".formatted(size, iova, why));
+    }
+
+    /** Returns how many mappings there are. */
+    public int mappings() {
+        return table.size();
+    }
+
+    /** Returns an empty list of ranges of this memory. */
+    public ScatterList scatterList() {
+        return new ScatterList(this);
+    }
+
+    /**
+     * Hot. Reads client memory from {@code iova} until {@code into} is full.
+     *
+     * @param into stays this method's until the completion; native memory
+     */
+    public void read(long iova, MemorySegment into, DmaCompletion completion) {
+        move(iova, into, true, completion);
+    }
+
+    /**
+     * Hot. Writes all of {@code from} to client memory at {@code iova}.
+     *
+     * @param from stays this method's until the completion; native memory
+     */
+    public void write(long iova, MemorySegment from, DmaCompletion completion) {
+        move(iova, from, false, completion);
+    }
+
+    /**
+     * Hot. Returns the bytes themselves, to use without a copy: only where all of the range lies in
+     * one mapping, and is shared in such a way that the client cannot take it away.
+     *
+     * <p>The segment ends with its mapping; {@link Device#dmaUnmapped} comes before. Using it
+     * afterwards throws {@link IllegalStateException}.
+     *
+     * @return null when there is no such segment: use {@link #read} and {@link #write}
+     */
     public @Nullable MemorySegment direct(long iova, long length, DmaAccess wanted) {
-        return null;
+        var mapping = at(iova);
+        if (mapping == null || length < 0 || !mapping.containsFrom(iova, length)) {
+            return null;
+        }
+        var file = mapping.file;
+        if (file == null || !file.sealed() || !mapping.access.allows(wanted)) {
+            return null;
+        }
+        return file.slice(mapping.fileOffset + (iova - mapping.iova), length, wanted.writable());
+    }
+
+    private void move(long iova, MemorySegment buffer, boolean read, DmaCompletion completion) {
+        long length = buffer.byteSize();
+        if (length == 0) {
+            completion.done(0);
+            return;
+        }
+        var mapping = at(iova);
+        if (mapping == null || !mapping.containsFrom(iova, length)) {
+            moveParts(iova, buffer, read, completion);
+            return;
+        }
+        int error = check(mapping, read);
+        if (error != 0 || mapping.file != null) {
+            completion.done(error != 0 ? error : copy(mapping, iova, buffer, 0, length, read));
+        } else {
+            port.move(iova, buffer, read, completion);
+        }
+    }
+
+    private void moveParts(
+            long iova, MemorySegment buffer, boolean read, DmaCompletion completion) {
+        long length = buffer.byteSize();
+        int error = checkRange(iova, length, read);
+        if (error != 0) {
+            completion.done(error);
+            return;
+        }
+        var parts = new SplitTransfer(completion);
+        for (long done = 0; done < length; ) {
+            var mapping = at(iova + done);
+            if (mapping == null) {
+                throw new IllegalStateException("memory went while it was being used");
+            }
+            long n = Math.min(length - done, mapping.size - (iova + done - mapping.iova));
+            movePart(mapping, iova + done, buffer, done, n, read, parts);
+            done += n;
+        }
+        parts.done(0);
+    }
+
+    /** Moves what lies in one mapping; asks for the completion of {@code parts} when need be. */
+    void movePart(
+            DmaMapping mapping,
+            long iova,
+            MemorySegment buffer,
+            long at,
+            long length,
+            boolean read,
+            SplitTransfer parts) {
+        if (mapping.file != null) {
+            parts.note(copy(mapping, iova, buffer, at, length, read));
+        } else {
+            parts.expect();
+            port.move(iova, buffer.asSlice(at, length), read, parts);
+        }
+    }
+
+    /** Hot. Copies what lies in one shared mapping; returns 0 or EFAULT. */
+    int copy(
+            DmaMapping mapping,
+            long iova,
+            MemorySegment buffer,
+            long at,
+            long length,
+            boolean read) {
+        var file = mapping.file;
+        if (file == null) {
+            return Errno.EFAULT;
+        }
+        long offset = mapping.fileOffset + (iova - mapping.iova);
+        int error =
+                read
+                        ? file.read(offset, buffer, at, length)
+                        : file.write(offset, buffer, at, length);
+        if (error != 0) {
+            mapping.die();
+        }
+        return error;
+    }
+
+    /** Returns 0, or why not all of the range can be used so. It is not empty. */
+    private int checkRange(long iova, long length, boolean read) {
+        if (Long.compareUnsigned(iova + length - 1, iova) < 0) {
+            return Errno.EFAULT;
+        }
+        for (long done = 0; done < length; ) {
+            var mapping = at(iova + done);
+            int error = mapping == null ? Errno.EFAULT : check(mapping, read);
+            if (mapping == null || error != 0) {
+                return error;
+            }
+            done += Math.min(length - done, mapping.size - (iova + done - mapping.iova));
+        }
+        return 0;
+    }
+
+    private static int check(DmaMapping mapping, boolean read) {
+        if (!(read ? mapping.access.readable() : mapping.access.writable())) {
+            return Errno.EACCES;
+        }
+        return mapping.dead() ? Errno.EFAULT : 0;
+    }
+
+    /** Hot. Returns the mapping that has {@code address}, or null. */
+    @Nullable DmaMapping at(long address) {
+        var last = lastHit;
+        if (last != null && last.contains(address)) {
+            return last;
+        }
+        var found = table.at(address);
+        if (found != null) {
+            lastHit = found;
+        }
+        return found;
+    }
+
+    long generation() {
+        return generation;
     }
 }

@@ -1,0 +1,238 @@
+package dev.muser.device.pci;
+
+import dev.muser.device.DmaAccess;
+import dev.muser.device.DmaCompletion;
+import dev.muser.linux.Errno;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ranges of client memory that make up one buffer, in their order. Reusable: fill it, move bytes,
+ * {@link #clear} it; once it has grown to what is needed, it allocates nothing.
+ *
+ * <p>Owned by the device's thread. Errors are those of {@link GuestMemory}.
+ */
+public final class ScatterList {
+    private final GuestMemory memory;
+    private long[] addresses = new long[16];
+    private long[] lengths = new long[16];
+    private int ranges;
+    private long total;
+
+    // the ranges, cut where mappings end and joined where the memory goes on in the same file
+    private @Nullable DmaMapping[] pieceMappings = new DmaMapping[16];
+    private long[] pieceAddresses = new long[16];
+    private long[] pieceLengths = new long[16];
+    private int pieces;
+    private long resolvedAt;
+
+    ScatterList(GuestMemory memory) {
+        this.memory = memory;
+    }
+
+    /** Makes it empty. */
+    public void clear() {
+        ranges = 0;
+        total = 0;
+        Arrays.fill(pieceMappings, 0, pieces, null);
+        pieces = 0;
+    }
+
+    /**
+     * Adds a range behind the others.
+     *
+     * @param iova any address: whether it is mapped turns out when bytes are moved
+     * @param length in bytes; a range of 0 adds nothing
+     * @throws IllegalArgumentException when the length is negative, or all together reach 2^63
+     */
+    public void add(long iova, long length) {
+        if (length < 0 || total + length < 0) {
+            throw new IllegalArgumentException(
+                    "range of %d bytes behind %d".formatted(length, total));
+        }
+        if (length == 0) {
+            return;
+        }
+        if (ranges == addresses.length) {
+            addresses = Arrays.copyOf(addresses, 2 * ranges);
+            lengths = Arrays.copyOf(lengths, 2 * ranges);
+        }
+        addresses[ranges] = iova;
+        lengths[ranges] = length;
+        ranges++;
+        total += length;
+    }
+
+    /** Returns how many bytes all ranges have together. */
+    public long length() {
+        return total;
+    }
+
+    /**
+     * Hot. Reads all ranges into {@code into}.
+     *
+     * @param into of exactly {@link #length} bytes; stays this method's until the completion
+     */
+    public void copyTo(MemorySegment into, DmaCompletion completion) {
+        move(into, true, completion);
+    }
+
+    /**
+     * Hot. Writes {@code from} to all ranges.
+     *
+     * @param from of exactly {@link #length} bytes; stays this method's until the completion
+     */
+    public void copyFrom(MemorySegment from, DmaCompletion completion) {
+        move(from, false, completion);
+    }
+
+    private void move(MemorySegment buffer, boolean read, DmaCompletion completion) {
+        if (buffer.byteSize() != total) {
+            throw new IllegalArgumentException(
+                    "buffer of %d bytes for %d".formatted(buffer.byteSize(), total));
+        }
+        int error = resolve(read ? DmaAccess.READ : DmaAccess.WRITE);
+        if (error != 0) {
+            completion.done(error);
+            return;
+        }
+        long at = 0;
+        for (int i = 0; i < pieces; i++) {
+            var mapping = mapping(i);
+            if (mapping.file == null) {
+                moveByMessage(i, at, buffer, read, completion);
+                return;
+            }
+            error = memory.copy(mapping, pieceAddresses[i], buffer, at, pieceLengths[i], read);
+            if (error != 0) {
+                break;
+            }
+            at += pieceLengths[i];
+        }
+        completion.done(error);
+    }
+
+    /** Goes on from piece {@code from}, the first one that the client has to be asked for. */
+    private void moveByMessage(
+            int from, long at, MemorySegment buffer, boolean read, DmaCompletion completion) {
+        var parts = new SplitTransfer(completion);
+        long position = at;
+        for (int i = from; i < pieces; i++) {
+            memory.movePart(
+                    mapping(i), pieceAddresses[i], buffer, position, pieceLengths[i], read, parts);
+            position += pieceLengths[i];
+        }
+        parts.done(0);
+    }
+
+    /**
+     * Hot. Looks the ranges up, so that {@link #pieces} and {@link #direct} can be used, until the
+     * list changes or memory is unmapped.
+     *
+     * @return 0, or EFAULT or EACCES when a range cannot be used so; then there are no pieces
+     */
+    public int resolve(DmaAccess wanted) {
+        pieces = 0;
+        resolvedAt = memory.generation();
+        for (int i = 0; i < ranges; i++) {
+            int error = resolve(addresses[i], lengths[i], wanted);
+            if (error != 0) {
+                pieces = 0;
+                return error;
+            }
+        }
+        return 0;
+    }
+
+    private int resolve(long iova, long length, DmaAccess wanted) {
+        if (Long.compareUnsigned(iova + length - 1, iova) < 0) {
+            return Errno.EFAULT;
+        }
+        for (long done = 0; done < length; ) {
+            long address = iova + done;
+            var mapping = memory.at(address);
+            if (mapping == null || mapping.dead()) {
+                return Errno.EFAULT;
+            }
+            if (!mapping.access.allows(wanted)) {
+                return Errno.EACCES;
+            }
+            long n = Math.min(length - done, mapping.size - (address - mapping.iova));
+            append(mapping, address, n);
+            done += n;
+        }
+        return 0;
+    }
+
+    private void append(DmaMapping mapping, long address, long length) {
+        if (pieces > 0 && continues(mapping, address)) {
+            pieceLengths[pieces - 1] += length;
+            return;
+        }
+        if (pieces == pieceLengths.length) {
+            pieceMappings = Arrays.copyOf(pieceMappings, 2 * pieces);
+            pieceAddresses = Arrays.copyOf(pieceAddresses, 2 * pieces);
+            pieceLengths = Arrays.copyOf(pieceLengths, 2 * pieces);
+        }
+        pieceMappings[pieces] = mapping;
+        pieceAddresses[pieces] = address;
+        pieceLengths[pieces] = length;
+        pieces++;
+    }
+
+    /** Whether the memory goes on where the last piece ends: a vIOMMU maps page by page. */
+    private boolean continues(DmaMapping mapping, long address) {
+        var last = mapping(pieces - 1);
+        var file = mapping.file;
+        return file != null
+                && file == last.file
+                && file.sealed()
+                && mapping.access == last.access
+                && last.fileOffset
+                                + (pieceAddresses[pieces - 1] - last.iova)
+                                + pieceLengths[pieces - 1]
+                        == mapping.fileOffset + (address - mapping.iova);
+    }
+
+    /** Returns how many pieces there are, after {@link #resolve}. */
+    public int pieces() {
+        return pieces;
+    }
+
+    /** Returns how long piece {@code index} is, in bytes. */
+    public long pieceLength(int index) {
+        return pieceLengths[Objects.checkIndex(index, pieces)];
+    }
+
+    /**
+     * Hot. Returns the bytes of piece {@code index} themselves, as {@link GuestMemory#direct} does.
+     *
+     * @param wanted what {@link #resolve} was asked for, or less
+     * @return null when they can only be reached by {@link #copyTo} and {@link #copyFrom}, or
+     *     memory has been unmapped since {@link #resolve}
+     */
+    public @Nullable MemorySegment direct(int index, DmaAccess wanted) {
+        var mapping = mapping(Objects.checkIndex(index, pieces));
+        if (resolvedAt != memory.generation()) {
+            return null;
+        }
+        var file = mapping.file;
+        if (file == null || !file.sealed() || !mapping.access.allows(wanted)) {
+            return null;
+        }
+        return file.slice(
+                mapping.fileOffset + (pieceAddresses[index] - mapping.iova),
+                pieceLengths[index],
+                wanted.writable());
+    }
+
+    private DmaMapping mapping(int index) {
+        var mapping = pieceMappings[index];
+        if (mapping == null) {
+            throw new IllegalStateException("piece " + index + " has been cleared");
+        }
+        return mapping;
+    }
+}
