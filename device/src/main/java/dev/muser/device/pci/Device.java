@@ -13,9 +13,9 @@ import dev.muser.device.ResetKind;
 public interface Device {
 
     /**
-     * Resets what registers with reset values do not cover. Registers, configuration space and
-     * interrupts have been reset before; for {@link ResetKind#LOST_CLIENT} only interrupts are, and
-     * the rest is left to the author.
+     * Resets what registers with reset values do not cover. BARs, configuration space and
+     * interrupts have been reset before; for {@link ResetKind#LOST_CLIENT} that can be switched off
+     * ({@link DeviceContext#resetOnLostClient}), except that nothing is masked or pending.
      */
     default void reset(ResetKind kind) {}
 

@@ -1,0 +1,73 @@
+package dev.muser.device.pci;
+
+import dev.muser.device.EventLoop;
+import dev.muser.device.IrqInfo;
+
+/**
+ * The INTx line. It has a level; delivery masks it until the client unmasks ({@code AUTOMASKED}),
+ * and if it is still asserted then, it is delivered again.
+ */
+final class IntxIrq extends IrqIndex {
+    private static final int COMMAND = 0x04;
+    private static final int COMMAND_INTX_DISABLE = 0x400;
+    private static final int STATUS = 0x06;
+    private static final int STATUS_INTERRUPT = 0x08;
+
+    private final ConfigSpace config;
+    private final Interrupts interrupts;
+    private final StateField masked;
+
+    IntxIrq(
+            boolean present,
+            ConfigSpace config,
+            DeviceState state,
+            Interrupts interrupts,
+            EventLoop loop) {
+        super("INTx", new IrqInfo(present ? 1 : 0, true, true, true, false), true, loop);
+        this.config = config;
+        this.interrupts = interrupts;
+        masked = state.field("pci.intx.masked", Width.U8);
+    }
+
+    /** Hot. Brings the status register up to date, and delivers if that is due. */
+    void update() {
+        if (count() == 0) {
+            return;
+        }
+        boolean asserted = interrupts.lineAsserted();
+        long status = config.get(STATUS, Width.U16);
+        long shown = asserted ? status | STATUS_INTERRUPT : status & ~STATUS_INTERRUPT;
+        if (shown != status) {
+            config.set(STATUS, Width.U16, shown);
+        }
+        if (asserted
+                && triggers.any()
+                && masked.get() == 0
+                && (config.get(COMMAND, Width.U16) & COMMAND_INTX_DISABLE) == 0) {
+            // first masked, then signalled: the client may unmask at once
+            masked.set(1);
+            triggers.signal(0);
+        }
+    }
+
+    @Override
+    void mask(int vector) {
+        masked.set(1);
+    }
+
+    @Override
+    void unmask(int vector) {
+        masked.set(0);
+        update();
+    }
+
+    @Override
+    void installed(int vector) {
+        update();
+    }
+
+    @Override
+    void forget() {
+        masked.set(0);
+    }
+}

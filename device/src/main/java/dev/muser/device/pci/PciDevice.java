@@ -1,0 +1,324 @@
+package dev.muser.device.pci;
+
+import dev.muser.device.DeviceInfo;
+import dev.muser.device.DmaAccess;
+import dev.muser.device.DmaPort;
+import dev.muser.device.EventLoop;
+import dev.muser.device.IoEventFd;
+import dev.muser.device.IrqAction;
+import dev.muser.device.IrqInfo;
+import dev.muser.device.Migration;
+import dev.muser.device.MigrationState;
+import dev.muser.device.Region;
+import dev.muser.device.RegionInfo;
+import dev.muser.device.ResetKind;
+import dev.muser.device.VfioDevice;
+import dev.muser.device.VfioException;
+import dev.muser.linux.Errno;
+import dev.muser.linux.Fd;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+
+/** A PCI device that its author has written as a {@link Device}, as VFIO sees it. */
+public final class PciDevice implements VfioDevice {
+    private final DeviceContext context;
+    private final Device device;
+    private final DeviceInfo info;
+    private final ConfigSpace config;
+    private final Interrupts interrupts;
+    private final GuestMemory memory;
+    private final @Nullable PciMigration migration;
+    private final @Nullable PciRegion[] regions;
+    private final RegionInfo[] infos;
+    private boolean attached;
+    private boolean closed;
+
+    private PciDevice(DeviceFactory factory, EventLoop loop) {
+        context = new DeviceContext(loop);
+        try {
+            device = factory.create(context);
+            context.seal();
+        } catch (RuntimeException | Error e) {
+            context.barMemory().close();
+            throw e;
+        }
+        info = context.info();
+        config = context.config();
+        interrupts = context.interrupts();
+        memory = context.memory();
+        migration = context.migration();
+        regions = context.regions();
+        infos = new RegionInfo[Region.COUNT];
+        for (int i = 0; i < infos.length; i++) {
+            var region = regions[i];
+            infos[i] = region == null ? RegionInfo.ABSENT : region.info();
+        }
+        memory.listener(
+                new GuestMemory.Listener() {
+                    @Override
+                    public void mapped(long iova, long size, DmaAccess access) {
+                        device.dmaMapped(iova, size, access);
+                    }
+
+                    @Override
+                    public void unmapping(long iova, long size) {
+                        device.dmaUnmapped(iova, size);
+                    }
+                });
+    }
+
+    /** Makes a device and switches it on; its state is in memory of this process. */
+    public static PciDevice create(DeviceFactory factory, EventLoop loop) {
+        return create(factory, loop, size -> Arena.ofAuto().allocate(size, 64), null);
+    }
+
+    /**
+     * Makes a device whose state is in memory from outside.
+     *
+     * @param memory gives memory of so many bytes, all zero, which stays valid until the device is
+     *     closed
+     * @param saved what another run of the device left in such memory, and this one goes on from;
+     *     null to switch the device on
+     * @throws StateMismatchException when this build cannot go on from {@code saved}
+     */
+    public static PciDevice create(
+            DeviceFactory factory,
+            EventLoop loop,
+            LongFunction<MemorySegment> memory,
+            @Nullable MemorySegment saved) {
+        var made = new PciDevice(factory, loop);
+        try {
+            made.start(memory, saved);
+        } catch (RuntimeException | Error e) {
+            made.close();
+            throw e;
+        }
+        return made;
+    }
+
+    private void start(LongFunction<MemorySegment> from, @Nullable MemorySegment saved) {
+        var state = context.state();
+        var layout = state.layout();
+        state.bind(from.apply(layout.size()));
+        resetRegions();
+        if (migration != null) {
+            migration.start();
+        }
+        if (saved != null) {
+            layout.restore(saved, state.memory());
+        }
+    }
+
+    @Override
+    public DeviceInfo info() {
+        return info;
+    }
+
+    @Override
+    public RegionInfo regionInfo(int index) {
+        requireRegionIndex(index);
+        return infos[index];
+    }
+
+    private static void requireRegionIndex(int index) {
+        if (index < 0 || index >= Region.COUNT) {
+            throw new VfioException(
+                    Errno.EINVAL,
+                    "region %s of %d".formatted(Integer.toUnsignedString(index), Region.COUNT));
+        }
+    }
+
+    @Override
+    public IrqInfo irqInfo(int index) {
+        return interrupts.index(index).info();
+    }
+
+    @Override
+    public List<IoEventFd> ioEventFds(int region) {
+        return require(region).ioEventFds();
+    }
+
+    private PciRegion require(int index) {
+        requireRegionIndex(index);
+        var region = regions[index];
+        if (region == null) {
+            throw new VfioException(Errno.EINVAL, "the device has no region " + index);
+        }
+        return region;
+    }
+
+    @Override
+    public void attach(@Nullable DmaPort port) {
+        if (attached) {
+            throw new IllegalStateException("a client is attached already");
+        }
+        attached = true;
+        memory.attach(port);
+    }
+
+    @Override
+    public void detach() {
+        if (!attached) {
+            return;
+        }
+        attached = false;
+        try {
+            memory.detach();
+        } finally {
+            interrupts.detach();
+        }
+        if (migration != null) {
+            migration.abandon();
+        }
+        if (context.resetsOnLostClient()) {
+            resetRegions();
+        }
+        device.reset(ResetKind.LOST_CLIENT);
+    }
+
+    @Override
+    public void readRegion(int region, long offset, MemorySegment buffer, long at, int count) {
+        var r = require(region);
+        requireRange(region, offset, count);
+        if (!infos[region].readable()) {
+            throw new VfioException(Errno.EINVAL, "region " + region + " cannot be read");
+        }
+        r.read(offset, buffer, at, count);
+    }
+
+    @Override
+    public void writeRegion(int region, long offset, MemorySegment buffer, long at, int count) {
+        var r = require(region);
+        requireRange(region, offset, count);
+        if (!infos[region].writable()) {
+            throw new VfioException(Errno.EINVAL, "region " + region + " cannot be written");
+        }
+        r.write(offset, buffer, at, count);
+        if (region == Region.CONFIG) {
+            if (config.takeResetRequest()) {
+                reset(ResetKind.FUNCTION_LEVEL);
+            }
+            interrupts.update();
+        }
+    }
+
+    private void requireRange(int region, long offset, int count) {
+        long size = infos[region].size();
+        if (count < 0 || offset < 0 || offset > size || count > size - offset) {
+            throw new VfioException(
+                    Errno.EINVAL,
+                    "region %d has 0x%x bytes, asked for 0x%x at 0x%x"
+                            .formatted(region, size, count, offset));
+        }
+        if (migration != null && migration.state() == MigrationState.STOP_COPY) {
+            throw new VfioException(
+                    Errno.EINVAL, "region %d is not there in STOP_COPY".formatted(region));
+        }
+    }
+
+    @Override
+    public void mapDma(long iova, long size, DmaAccess access, @Nullable Fd file, long offset) {
+        memory.map(iova, size, access, file, offset);
+    }
+
+    @Override
+    public void unmapDma(long iova, long size) {
+        memory.unmap(iova, size);
+    }
+
+    @Override
+    public void unmapAllDma() {
+        memory.unmapAll();
+    }
+
+    @Override
+    public void setIrqs(int index, IrqAction action, int start, int count) {
+        var irqs = interrupts.index(index);
+        irqs.require(action, start, count);
+        for (int i = 0; i < count; i++) {
+            irqs.act(action, start + i);
+        }
+    }
+
+    @Override
+    public void setIrqs(int index, IrqAction action, int start, boolean[] selected) {
+        var irqs = interrupts.index(index);
+        irqs.require(action, start, selected.length);
+        for (int i = 0; i < selected.length; i++) {
+            if (selected[i]) {
+                irqs.act(action, start + i);
+            }
+        }
+    }
+
+    @Override
+    public void setIrqEventFds(int index, IrqAction action, int start, List<Fd> eventFds) {
+        IrqIndex irqs;
+        try {
+            irqs = interrupts.index(index);
+        } catch (VfioException e) {
+            eventFds.forEach(Fd::close);
+            throw e;
+        }
+        irqs.install(action, start, eventFds);
+        interrupts.update();
+    }
+
+    @Override
+    public void clearIrqEventFds(int index, IrqAction action, int start, int count) {
+        interrupts.index(index).remove(action, start, count);
+        interrupts.update();
+    }
+
+    @Override
+    public void disableIrqs(int index) {
+        var irqs = interrupts.index(index);
+        irqs.requirePresent();
+        irqs.disable();
+        interrupts.update();
+    }
+
+    @Override
+    public void reset() {
+        if (!info.resettable()) {
+            throw new VfioException(Errno.EINVAL, "the device cannot be reset");
+        }
+        reset(ResetKind.DEVICE);
+    }
+
+    private void reset(ResetKind kind) {
+        resetRegions();
+        if (migration != null) {
+            migration.reset();
+        }
+        device.reset(kind);
+    }
+
+    private void resetRegions() {
+        for (var region : regions) {
+            if (region != null) {
+                region.reset();
+            }
+        }
+        interrupts.reset();
+    }
+
+    @Override
+    public @Nullable Migration migration() {
+        return migration;
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        detach();
+        device.close();
+        context.barMemory().close();
+    }
+}
