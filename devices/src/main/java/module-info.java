@@ -1,4 +1,7 @@
 /** The devices that ship. */
 module dev.muser.devices {
     requires transitive dev.muser.device;
+    requires static transitive org.jspecify;
+
+    exports dev.muser.devices;
 }
