@@ -2,4 +2,7 @@
 module dev.muser.client {
     requires transitive dev.muser.device;
     requires dev.muser.protocol;
+
+    exports dev.muser.client;
+    exports dev.muser.client.edu;
 }

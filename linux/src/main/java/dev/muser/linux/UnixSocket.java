@@ -32,8 +32,21 @@ public final class UnixSocket implements AutoCloseable {
      *     write permission on the socket file, ENAMETOOLONG
      */
     public static UnixSocket connect(Path path) {
+        return connect(path, Duration.ZERO);
+    }
+
+    /**
+     * Connects, waiting no longer than {@code timeout} while the listener's queue is full. The
+     * timeout stays with the socket: {@link #timeout}.
+     *
+     * @throws SyscallException EAGAIN after the time; else as {@link #connect(Path)}
+     */
+    public static UnixSocket connect(Path path, Duration timeout) {
         var fd = create();
         try (var arena = Arena.ofConfined()) {
+            if (!timeout.isZero()) {
+                new UnixSocket(fd).timeout(timeout);
+            }
             var address = SocketAddress.of(path, arena);
             Syscall.check(
                     "connect " + path,
