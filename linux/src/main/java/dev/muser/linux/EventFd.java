@@ -27,12 +27,15 @@ public final class EventFd {
     }
 
     /**
-     * Hot. Adds 1. Returns 0, or {@code -EAGAIN} when the count is full and the descriptor does not
-     * block: whoever waits has been told already.
+     * Hot. Adds 1, whoever else has the descriptor and whatever they do with it. Never waits: a
+     * count that is full stays full, since whoever waits for it has been told already.
      */
-    public static int signal(Fd fd) {
-        long result = Syscall.call(Syscall.WRITE, fd.number(), ONE.address(), 8);
-        return result < 0 ? (int) result : 0;
+    public static void signal(Fd fd) {
+        if (EventFdSignal.available()) {
+            EventFdSignal.signal(fd.number());
+        } else if (Poll.isWritable(fd)) {
+            Syscall.call(Syscall.WRITE, fd.number(), ONE.address(), 8);
+        }
     }
 
     /** Hot. Takes the count and makes it 0; returns it, or {@code -EAGAIN} when it was 0. */

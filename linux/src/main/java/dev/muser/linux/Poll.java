@@ -49,4 +49,9 @@ public final class Poll {
             }
         }
     }
+
+    /** Whether a write to {@code fd} would not wait, at this moment. */
+    static boolean isWritable(Fd fd) {
+        return await(fd, OUT, Duration.ZERO);
+    }
 }
