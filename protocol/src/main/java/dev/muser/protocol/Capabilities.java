@@ -80,7 +80,11 @@ public record Capabilities(
     private static void check(boolean good, String key, long value) {
         if (!good) {
             throw new IllegalArgumentException(
-                    key + " is " + Long.toUnsignedString(value) + ": must be " + range(key));
+                    key
+                            + " is "
+                            + (key.equals("pgsizes") ? Long.toUnsignedString(value) : value)
+                            + ": must be "
+                            + range(key));
         }
     }
 
