@@ -3,4 +3,8 @@ module dev.muser.testkit {
     requires transitive dev.muser.server;
     requires transitive dev.muser.client;
     requires transitive dev.muser.devices;
+    requires static transitive org.jspecify;
+    requires tools.jackson.jr.ob;
+
+    exports dev.muser.testkit.guest;
 }
