@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.testkit.guest;
+
+import org.jspecify.annotations.NullMarked;
