@@ -4,4 +4,7 @@ module dev.muser.devices {
     requires static transitive org.jspecify;
 
     exports dev.muser.devices;
+    exports dev.muser.devices.conformance;
+    exports dev.muser.devices.edu;
+    exports dev.muser.devices.idio16;
 }

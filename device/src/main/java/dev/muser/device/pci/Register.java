@@ -197,8 +197,12 @@ public final class Register {
     }
 
     private void writeAllowed(long value, long enabled) {
+        var effect = onWrite;
         var field = stored;
         if (field == null || !bits.writable()) {
+            if (computed != null && effect != null) {
+                effect.written(0, value & enabled);
+            }
             return;
         }
         long before = field.get();
@@ -206,7 +210,6 @@ public final class Register {
         if (now != before) {
             field.set(now);
         }
-        var effect = onWrite;
         if (effect != null) {
             effect.written(before, now);
         }

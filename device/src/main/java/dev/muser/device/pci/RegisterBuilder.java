@@ -152,6 +152,20 @@ public final class RegisterBuilder {
         return bank.add(new Register(this, RegisterMode.READ_ONLY, bits, null, value));
     }
 
+    /**
+     * Reads give what {@code value} computes, as for {@link #readOnly(LongSupplier)}; {@code
+     * written} runs with what a driver writes, bytes that it does not write being zero. Nothing is
+     * stored: hardware often has a status and a command at one address.
+     */
+    public Register computed(LongSupplier value, LongConsumer written) {
+        onWrite(written);
+        require(reset == 0, "is computed and has a reset value");
+        require(fields.isEmpty(), "is computed and has fields");
+        finish();
+        var bits = new RegisterBits(width.mask(), 0, 0, 0, 0);
+        return bank.add(new Register(this, RegisterMode.READ_WRITE, bits, null, value));
+    }
+
     /** Reads give zero; {@code effect} runs with the value after each write. */
     public Register writeOnly(LongConsumer effect) {
         return onWrite(effect).writeOnly();
