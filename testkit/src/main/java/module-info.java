@@ -6,5 +6,6 @@ module dev.muser.testkit {
     requires static transitive org.jspecify;
     requires tools.jackson.jr.ob;
 
+    exports dev.muser.testkit;
     exports dev.muser.testkit.guest;
 }

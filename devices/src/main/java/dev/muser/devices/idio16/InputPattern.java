@@ -18,7 +18,7 @@ public interface InputPattern {
     InputPattern INVERTED = (outputs, samples) -> ~outputs & 0xffff;
 
     /** The inputs count up, by one every third time that they are read. */
-    InputPattern COUNTER = (outputs, samples) -> samples / 3 & 0xffff;
+    InputPattern COUNTER = (outputs, samples) -> (samples / 3) & 0xffff;
 
     /** The inputs stay as they are. */
     static InputPattern constant(int value) {
