@@ -166,7 +166,8 @@ final class Interrupts {
     }
 
     /**
-     * Nothing is raised, masked or pending; eventfds stay. Configuration space is reset already.
+     * Nothing is raised, masked or pending; eventfds stay. Configuration space and BARs, where the
+     * driver has its say, are reset already.
      */
     void reset() {
         raised.clear();
@@ -174,12 +175,6 @@ final class Interrupts {
             if (index.count() != 0) {
                 index.forget();
             }
-        }
-        if (table != null) {
-            table.reset();
-        }
-        if (messages != null) {
-            messages.reset();
         }
         updateLine();
     }

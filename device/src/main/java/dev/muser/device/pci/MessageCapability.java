@@ -24,7 +24,4 @@ abstract sealed class MessageCapability extends Capability permits Msi, MsiX {
 
     /** Hot. A vector has become pending, or is no longer. */
     abstract void pending(int vector, boolean pending);
-
-    /** Gives what lies outside of configuration space its reset value. */
-    abstract void reset();
 }

@@ -108,7 +108,4 @@ public final class Msi extends MessageCapability {
             set(maskBits + 4, Width.U32, pending ? bits | bit : bits & ~bit);
         }
     }
-
-    @Override
-    void reset() {}
 }

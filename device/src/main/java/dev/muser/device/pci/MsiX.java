@@ -135,9 +135,4 @@ public final class MsiX extends MessageCapability {
     /** The pending bits are read from where they are kept. */
     @Override
     void pending(int vector, boolean pending) {}
-
-    @Override
-    void reset() {
-        table().reset();
-    }
 }

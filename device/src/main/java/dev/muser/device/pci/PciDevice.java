@@ -169,12 +169,12 @@ public final class PciDevice implements VfioDevice {
             memory.detach();
         } finally {
             interrupts.detach();
+            if (context.resetsOnLostClient()) {
+                resetRegions();
+            }
         }
         if (migration != null) {
             migration.abandon();
-        }
-        if (context.resetsOnLostClient()) {
-            resetRegions();
         }
         device.reset(ResetKind.LOST_CLIENT);
     }

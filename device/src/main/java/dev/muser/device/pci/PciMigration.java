@@ -85,12 +85,16 @@ final class PciMigration implements Migration {
         enter(MigrationState.RUNNING);
     }
 
-    /** The client is gone, and with it what it was about to move. */
+    /** The client is gone, and with it what it was about to move: the device runs again. */
     void abandon() {
-        var current = state();
-        if (current != MigrationState.RUNNING) {
-            stream.transition(current, MigrationState.RUNNING);
-            enter(MigrationState.RUNNING);
+        try {
+            if (state() != MigrationState.ERROR) {
+                moveTo(MigrationState.RUNNING);
+            }
+        } finally {
+            if (state() != MigrationState.RUNNING) {
+                enter(MigrationState.RUNNING);
+            }
         }
     }
 
