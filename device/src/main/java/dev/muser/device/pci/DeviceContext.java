@@ -105,6 +105,9 @@ public final class DeviceContext {
     /** Gives the device an expansion ROM; its size is rounded up to a power of two. */
     public DeviceContext rom(byte[] content) {
         requireOpen();
+        if (rom != null) {
+            throw new IllegalArgumentException("the ROM is declared twice");
+        }
         rom = new ExpansionRom(content);
         return this;
     }
@@ -160,8 +163,10 @@ public final class DeviceContext {
     }
 
     /**
-     * Returns an interrupt of the device. Its vector counts for MSI and MSI-X; by INTx all go the
-     * same way.
+     * Returns an interrupt of the device, always the same for a vector. The vector counts for MSI
+     * and MSI-X; by INTx all go the same way.
+     *
+     * @param vector below what the MSI-X capability has, or MSI if there is no MSI-X, or 1
      */
     public Interrupt interrupt(int vector) {
         return interrupts.interrupt(vector);

@@ -38,6 +38,10 @@ final class Interrupts {
             throw new IllegalArgumentException(
                     "interrupt %d is not in 0 to %d".formatted(vector, LIMIT - 1));
         }
+        if (intx != null && !handles.containsKey(vector)) {
+            throw new IllegalStateException(
+                    "interrupt %d is declared after the device was constructed".formatted(vector));
+        }
         return handles.computeIfAbsent(vector, v -> new Interrupt(this, v));
     }
 
