@@ -1,0 +1,173 @@
+package dev.muser.device.pci;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.muser.device.Irq;
+import dev.muser.device.IrqAction;
+import dev.muser.device.ManualLoop;
+import dev.muser.device.MigrationState;
+import dev.muser.device.Region;
+import dev.muser.linux.EventFd;
+import dev.muser.linux.Fd;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** A device process dies and another one goes on from the state that it left in memory. */
+class RestoreTest {
+    private final Arena arena = Arena.ofAuto();
+    private final MemorySegment buffer = arena.allocate(4096, 8);
+    private final ManualLoop loop = new ManualLoop();
+    private @Nullable MemorySegment memory;
+
+    /** A device with something of everything that state is kept for. */
+    private static final class Everything implements Device {
+        private final Interrupt line;
+        private final StateField own;
+
+        Everything(DeviceContext context) {
+            this(context, false);
+        }
+
+        Everything(DeviceContext context, boolean newer) {
+            context.identity(0x1234, 0x5678);
+            context.bar(0, 0x1000).register("CONTROL", 0, Width.U32).reset(0xc0de).readWrite();
+            var bar = context.bar(1, 0x1000);
+            if (newer) {
+                bar.register("ADDED", 0xff0, Width.U32).reset(0xadd).readWrite();
+            }
+            context.capability(new MsiX(8, 1).pendingBits(1, 0x800));
+            line = context.intx();
+            own = context.state().field("own", Width.U64);
+            context.migration(
+                    new MigrationStream() {
+                        @Override
+                        public int read(long position, MemorySegment into, long at, int count) {
+                            return 0;
+                        }
+
+                        @Override
+                        public void write(long position, MemorySegment from, long at, int count) {}
+                    });
+        }
+    }
+
+    private PciDevice start(DeviceFactory factory, @Nullable MemorySegment saved) {
+        var device =
+                PciDevice.create(
+                        factory,
+                        loop,
+                        size -> {
+                            var bytes = arena.allocate(size, 64);
+                            memory = bytes;
+                            return bytes;
+                        },
+                        saved);
+        device.attach(null);
+        return device;
+    }
+
+    /** What the first process leaves; nothing of it is closed, as after a kill. */
+    private MemorySegment left() {
+        return Objects.requireNonNull(memory);
+    }
+
+    private long read(PciDevice device, int region, long offset) {
+        buffer.fill((byte) 0);
+        device.readRegion(region, offset, buffer, 0, 4);
+        return buffer.get(StateLayout.U32, 0) & 0xffff_ffffL;
+    }
+
+    private void write(PciDevice device, int region, long offset, long value) {
+        buffer.set(StateLayout.U32, 0, (int) value);
+        device.writeRegion(region, offset, buffer, 0, 4);
+    }
+
+    @Test
+    void shouldBeginWithResetValues() {
+        var device = start(Everything::new, null);
+        assertThat(read(device, Region.BAR0, 0)).isEqualTo(0xc0de);
+        assertThat(read(device, Region.BAR1, 12)).isEqualTo(1);
+        assertThat(read(device, Region.CONFIG, 0)).isEqualTo(0x5678_1234L);
+        device.close();
+    }
+
+    @Test
+    void shouldGoOnWithRegistersConfigurationSpaceAndFields() {
+        var parts = new Everything[2];
+        start(context -> parts[0] = new Everything(context), null);
+        var first = start(context -> parts[0] = new Everything(context), null);
+        write(first, Region.BAR0, 0, 0xdead_beefL);
+        write(first, Region.BAR1, 0x20, 0xfee0_1000L);
+        write(first, Region.CONFIG, 0x10, 0xfebf_0000L);
+        parts[0].own.set(-5);
+        Objects.requireNonNull(first.migration()).moveTo(MigrationState.STOP);
+
+        var second = start(context -> parts[1] = new Everything(context), left());
+        assertThat(read(second, Region.BAR0, 0)).isEqualTo(0xdead_beefL);
+        assertThat(read(second, Region.BAR1, 0x20)).isEqualTo(0xfee0_1000L);
+        assertThat(read(second, Region.CONFIG, 0x10)).isEqualTo(0xfebf_0000L);
+        assertThat(parts[1].own.get()).isEqualTo(-5);
+        assertThat(Objects.requireNonNull(second.migration()).state())
+                .isEqualTo(MigrationState.STOP);
+        second.reset();
+        assertThat(read(second, Region.BAR0, 0)).isEqualTo(0xc0de);
+        second.close();
+        first.close();
+    }
+
+    @Test
+    void shouldGoOnWithWhatIsRaisedMaskedAndPending() {
+        var parts = new Everything[2];
+        var first = start(context -> parts[0] = new Everything(context), null);
+        try (var fd = EventFd.create()) {
+            install(first, Irq.INTX, fd);
+            parts[0].line.raise();
+            assertThat(DeviceFixture.signals(fd)).isEqualTo(1);
+
+            var second = start(context -> parts[1] = new Everything(context), left());
+            assertThat(parts[1].line.raised()).isTrue();
+            install(second, Irq.INTX, fd);
+            // delivered before the kill, and still masked by that
+            assertThat(DeviceFixture.signals(fd)).isZero();
+            second.setIrqs(Irq.INTX, IrqAction.UNMASK, 0, 1);
+            assertThat(DeviceFixture.signals(fd)).isEqualTo(1);
+
+            write(second, Region.BAR1, 12, 1);
+            install(second, Irq.MSIX, fd);
+            parts[1].line.post();
+            assertThat(DeviceFixture.signals(fd)).isZero();
+            var third = start(Everything::new, left());
+            install(third, Irq.MSIX, fd);
+            assertThat(read(third, Region.BAR1, 0x800)).isEqualTo(1);
+            write(third, Region.BAR1, 12, 0);
+            assertThat(DeviceFixture.signals(fd)).isEqualTo(1);
+            third.close();
+            second.close();
+        }
+        first.close();
+    }
+
+    private static void install(PciDevice device, int index, Fd fd) {
+        device.setIrqEventFds(index, IrqAction.TRIGGER, 0, List.of(fd.duplicate()));
+    }
+
+    @Test
+    void shouldGiveFieldsThatAreNewInThisBuildTheirResetValues() {
+        var first = start(Everything::new, null);
+        write(first, Region.BAR0, 0, 0x1111);
+        var newer = start(context -> new Everything(context, true), left());
+        assertThat(read(newer, Region.BAR0, 0)).isEqualTo(0x1111);
+        assertThat(read(newer, Region.BAR1, 0xff0)).isEqualTo(0xadd);
+        var stored = left();
+        assertThatExceptionOfType(StateMismatchException.class)
+                .isThrownBy(() -> start(Everything::new, stored))
+                .withMessageContaining("bar1.ADDED");
+        newer.close();
+        first.close();
+    }
+}
