@@ -2,8 +2,6 @@ package dev.muser.client;
 
 import dev.muser.device.DmaPort;
 import dev.muser.device.VfioException;
-import dev.muser.linux.Epoll;
-import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MessageReceiver;
 import dev.muser.linux.UnixSocket;
@@ -29,24 +27,23 @@ final class Connection implements AutoCloseable {
     /** Messages without bulk data, such as a region's capabilities, may have this size anyway. */
     private static final int MIN_MESSAGE = 64 << 10;
 
+    /** A server that never stops asking does not keep {@link #serve} from returning. */
+    private static final int MAX_RECEIVES = 64;
+
     private static final long SPIN_NANOS = 50_000;
 
     private final String peer;
     private final ClientOptions options;
     private final long timeoutNanos;
     private final int maxMessage;
+    private final Sockets sockets;
     private final MessageStream main;
-    private final Epoll epoll = new Epoll(2);
     private final DmaRequests dma;
 
     private MemorySegment request = Arena.ofAuto().allocate(4096, 8);
     private @Nullable MessageStream twin;
     private int lastId;
     private boolean busy;
-
-    /** Between a reply and its caller's use of the payload, nothing may be received. */
-    private boolean replyInUse;
-
     private int replyAt;
     private List<Fd> replyDescriptors = List.of();
     private @Nullable String ended;
@@ -57,15 +54,14 @@ final class Connection implements AutoCloseable {
         timeoutNanos = options.timeout().toNanos();
         maxMessage = Math.max(MIN_MESSAGE, options.maxTransfer()) + OVERHEAD;
         main = new MessageStream(socket, options.maxDescriptors(), maxMessage);
+        sockets = new Sockets(main, options.timeout());
         dma = new DmaRequests(this, options.maxTransfer());
-        socket.timeout(options.timeout());
-        epoll.add(socket.fd(), Epoll.IN, 0);
     }
 
     /** Takes the server's second socket into use. */
     void twin(UnixSocket socket) {
         twin = new MessageStream(socket, options.maxDescriptors(), maxMessage);
-        epoll.add(socket.fd(), Epoll.IN, 1);
+        sockets.twin(twin);
     }
 
     void port(@Nullable DmaPort port) {
@@ -124,22 +120,23 @@ final class Connection implements AutoCloseable {
             int size = Header.SIZE + payloadLength;
             Header.encodeCommand(request, 0, id, command, size, false);
             long deadline = System.nanoTime() + timeoutNanos;
-            sendAll(main, request, size, descriptors, deadline);
+            sockets.sendAll(main, request, size, descriptors, deadline);
             awaitReply(id, command, deadline);
             errno = main.header().errno();
             length = main.header().payloadLength();
             if (main.hasBytes() || (twin != null && twin.hasBytes())) {
-                replyInUse = true;
+                sockets.keepReply(true);
                 serveBuffered();
             }
         } catch (DisconnectedException e) {
             throw end(e.getMessage() + ", during " + describeRequest());
         } finally {
-            replyInUse = false;
+            sockets.keepReply(false);
             busy = false;
         }
-        if (errno != 0) {
+        if (errno != 0 || dma.hasFailure()) {
             takeReplyDescriptors().forEach(Fd::close);
+            dma.throwFailure();
             throw new VfioException(errno, describeRequest());
         }
         return length;
@@ -153,7 +150,7 @@ final class Connection implements AutoCloseable {
             int size = Header.SIZE + payloadLength;
             Header.encodeCommand(request, 0, nextId(), command, size, true);
             long deadline = System.nanoTime() + timeoutNanos;
-            sendAll(main, request, size, List.of(), deadline);
+            sockets.sendAll(main, request, size, List.of(), deadline);
         } catch (DisconnectedException e) {
             throw end(e.getMessage() + ", during " + describeRequest());
         } finally {
@@ -180,17 +177,18 @@ final class Connection implements AutoCloseable {
         return taken;
     }
 
-    /** Serves what the server has asked for by now. */
-    void serve() {
+    /** Serves what the server has asked for by now; returns whether there may be more. */
+    boolean serve() {
         requireOpen();
         enter();
+        boolean more = true;
         try {
             serveBuffered();
-            while (main.receive(MessageReceiver.DONT_WAIT)) {
-                serveBuffered();
-            }
-            var second = twin;
-            while (second != null && second.receive(MessageReceiver.DONT_WAIT)) {
+            for (int i = 0; more && i < MAX_RECEIVES; i++) {
+                more = main.receive(MessageReceiver.DONT_WAIT);
+                if (twin != null) {
+                    more |= twin.receive(MessageReceiver.DONT_WAIT);
+                }
                 serveBuffered();
             }
         } catch (DisconnectedException e) {
@@ -198,6 +196,8 @@ final class Connection implements AutoCloseable {
         } finally {
             busy = false;
         }
+        dma.throwFailure();
+        return more;
     }
 
     /** Sends an answer to one of the server's requests; nowhere when the session is over. */
@@ -206,13 +206,12 @@ final class Connection implements AutoCloseable {
             return;
         }
         long deadline = System.nanoTime() + timeoutNanos;
-        if (busy) {
-            sendAll(stream, message, length, List.of(), deadline);
-            return;
-        }
         try {
-            sendAll(stream, message, length, List.of(), deadline);
+            sockets.sendAll(stream, message, length, List.of(), deadline);
         } catch (DisconnectedException e) {
+            if (busy) {
+                throw e; // the call that is under way ends the session
+            }
             throw end(e.getMessage() + ", during an answer to a DMA request");
         }
     }
@@ -232,11 +231,7 @@ final class Connection implements AutoCloseable {
     private DisconnectedException end(String why) {
         ended = peer + ": " + why;
         takeReplyDescriptors().forEach(Fd::close);
-        main.close();
-        if (twin != null) {
-            twin.close();
-        }
-        epoll.close();
+        sockets.close();
         dma.port(null);
         return new DisconnectedException(ended);
     }
@@ -280,12 +275,12 @@ final class Connection implements AutoCloseable {
                         "no reply within %d ms".formatted(options.timeout().toMillis()));
             }
             if (spins && now - spinUntil < 0) {
-                receiveNow();
+                sockets.receiveNow();
             } else if (first) {
                 main.receive(0); // one call, no longer than the socket's own timeout
                 first = false;
             } else {
-                receiveWhenReady(deadline - now);
+                sockets.receiveWhenReady(deadline - now);
             }
         }
     }
@@ -342,90 +337,5 @@ final class Connection implements AutoCloseable {
                                     stream.header().messageId()));
         }
         dma.handle(stream, at);
-    }
-
-    private void receiveNow() {
-        if (!main.receive(MessageReceiver.DONT_WAIT)) {
-            var second = twin;
-            if (second == null || !second.receive(MessageReceiver.DONT_WAIT)) {
-                Thread.onSpinWait();
-            }
-        }
-    }
-
-    private void receiveWhenReady(long nanos) {
-        int events = epoll.await(milliseconds(nanos));
-        for (int i = 0; i < events; i++) {
-            stream(epoll.token(i)).receive(MessageReceiver.DONT_WAIT);
-        }
-    }
-
-    private MessageStream stream(long token) {
-        return token == 0 || twin == null ? main : twin;
-    }
-
-    /**
-     * Hot. Sends all of a message. While the socket is full it receives ahead: a server that itself
-     * waits for space must not wait for ever.
-     */
-    private void sendAll(
-            MessageStream stream,
-            MemorySegment message,
-            int length,
-            List<Fd> descriptors,
-            long deadline) {
-        int sent = 0;
-        while (sent < length) {
-            int n = stream.send(message, sent, length - sent, sent == 0 ? descriptors : List.of());
-            if (n > 0) {
-                sent += n;
-            } else if (n == -Errno.EAGAIN) {
-                awaitSpace(stream, deadline);
-            } else if (n == -Errno.EPIPE || n == -Errno.ECONNRESET) {
-                throw new DisconnectedException("the server closed the connection");
-            } else if (n != -Errno.EINTR) {
-                throw new DisconnectedException("send: " + Errno.describe(-n));
-            }
-        }
-    }
-
-    private void awaitSpace(MessageStream stream, long deadline) {
-        long left = deadline - System.nanoTime();
-        if (left <= 0) {
-            throw new DisconnectedException(
-                    "the server took no bytes within %d ms"
-                            .formatted(options.timeout().toMillis()));
-        }
-        watchForSpace(stream, true);
-        int events = epoll.await(milliseconds(left));
-        for (int i = 0; i < events; i++) {
-            var ready = stream(epoll.token(i));
-            if ((epoll.happened(i) & Epoll.IN) != 0 && mayReceive(ready)) {
-                ready.receive(MessageReceiver.DONT_WAIT);
-            }
-        }
-        watchForSpace(stream, false);
-    }
-
-    private boolean mayReceive(MessageStream stream) {
-        return stream.hasRoom() && !(replyInUse && stream == main);
-    }
-
-    private void watchForSpace(MessageStream stream, boolean on) {
-        watch(main, 0, on && stream == main, on);
-        var second = twin;
-        if (second != null) {
-            watch(second, 1, on && stream == second, on);
-        }
-    }
-
-    /** While a send waits, what may not be received must not wake it. */
-    private void watch(MessageStream stream, long token, boolean space, boolean sending) {
-        int in = !sending || mayReceive(stream) ? Epoll.IN : 0;
-        epoll.modify(stream.socket().fd(), in | (space ? Epoll.OUT : 0), token);
-    }
-
-    private static int milliseconds(long nanos) {
-        return (int) Math.min(Integer.MAX_VALUE, (nanos + 999_999) / 1_000_000);
     }
 }

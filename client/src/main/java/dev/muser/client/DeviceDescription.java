@@ -183,7 +183,8 @@ final class DeviceDescription implements AutoCloseable {
                 new dev.muser.protocol.RegionInfo()
                         .wrap(connection.reply(), connection.replyAt(), length);
         if (reply.validateReply(index, argsz, connection.replyDescriptorCount()) != 0
-                || reply.size() < 0) {
+                || reply.size() < 0
+                || reply.mmapOffset() < 0) {
             throw connection.violated(
                     "DEVICE_GET_REGION_INFO reply of %d bytes for region %d: wrong length, index,"
                                     .formatted(length, index)

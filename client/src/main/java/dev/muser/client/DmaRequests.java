@@ -29,6 +29,9 @@ final class DmaRequests {
     private int open;
     private @Nullable DmaPort port;
 
+    /** What the port threw; kept until the call that is under way has its reply. */
+    private @Nullable RuntimeException failure;
+
     DmaRequests(Connection connection, int maxCount) {
         this.connection = connection;
         this.maxCount = maxCount;
@@ -36,6 +39,19 @@ final class DmaRequests {
 
     void port(@Nullable DmaPort port) {
         this.port = port;
+    }
+
+    boolean hasFailure() {
+        return failure != null;
+    }
+
+    /** Throws what the port has thrown, if it has. */
+    void throwFailure() {
+        var thrown = failure;
+        if (thrown != null) {
+            failure = null;
+            throw thrown;
+        }
     }
 
     /** Handles the command that was taken from {@code stream}; its payload is at {@code at}. */
@@ -101,11 +117,13 @@ final class DmaRequests {
                     MemorySegment.copy(from.buffer(), access.dataOffset(), data, 0, count);
                     port.write(address, data, this);
                 }
+            } catch (DisconnectedException e) {
+                throw e;
             } catch (RuntimeException e) {
+                failure = e;
                 if (stream != null) {
                     done(Errno.EIO);
                 }
-                throw e;
             }
         }
 

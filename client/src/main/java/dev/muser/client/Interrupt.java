@@ -104,10 +104,7 @@ public final class Interrupt implements AutoCloseable {
         } catch (DisconnectedException gone) {
             return; // and with it its eventfds
         } finally {
-            if (epoll != null) {
-                epoll.close();
-            }
-            eventFd.close();
+            abandon();
         }
     }
 
@@ -119,6 +116,26 @@ public final class Interrupt implements AutoCloseable {
             case Irq.MSIX -> "MSI-X vector " + number;
             default -> "interrupt %d of index %d".formatted(number, index);
         };
+    }
+
+    boolean isOpen() {
+        return eventFd.isOpen();
+    }
+
+    boolean is(int otherIndex, int otherNumber) {
+        return isOpen() && index == otherIndex && number == otherNumber;
+    }
+
+    boolean isSame(Interrupt other) {
+        return is(other.index, other.number);
+    }
+
+    /** Closes without telling the device, which has another eventfd by now. */
+    void abandon() {
+        if (epoll != null) {
+            epoll.close();
+        }
+        eventFd.close();
     }
 
     private long take() {

@@ -24,7 +24,7 @@ final class IrqMessages {
     }
 
     void act(int index, IrqAction action, int start, boolean[] selected) {
-        int most = limits.maxTransfer() - SetIrqs.SIZE;
+        int most = limits.maxTransfer();
         int flags = SetIrqs.DATA_BOOL | flag(action);
         for (int done = 0; done < selected.length; ) {
             int part = Math.min(most, selected.length - done);

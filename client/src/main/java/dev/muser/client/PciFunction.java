@@ -112,14 +112,20 @@ public final class PciFunction implements AutoCloseable {
         throw new VfioException(Errno.ENODEV, "the device has no interrupt");
     }
 
-    /** Returns one interrupt: {@link #interrupts}. */
+    /** Returns one interrupt: the one in use, or a new one as {@link #interrupts} says. */
     public Interrupt interrupt(int index, int number) {
+        for (var interrupt : interrupts) {
+            if (interrupt.is(index, number)) {
+                return interrupt;
+            }
+        }
         return interrupts(index, number, 1).getFirst();
     }
 
     /**
      * Installs eventfds for interrupts {@code start} to {@code start + count - 1} and enables the
-     * index in configuration space. All are closed with this.
+     * index in configuration space. All are closed with this. Interrupts that are in use already
+     * are replaced, and no longer delivered to their old objects.
      *
      * @param index one of {@link Irq}
      * @throws VfioException EINVAL when the device does not have them all
@@ -133,6 +139,13 @@ public final class PciFunction implements AutoCloseable {
                             .formatted(start, start + count - 1, index, info.count()));
         }
         var installed = install(index, start, count, info);
+        interrupts.removeIf(old -> {
+            boolean replaced = installed.stream().anyMatch(old::isSame);
+            if (replaced) {
+                old.abandon();
+            }
+            return replaced || !old.isOpen();
+        });
         interrupts.addAll(installed);
         enable(index, info.count());
         return installed;

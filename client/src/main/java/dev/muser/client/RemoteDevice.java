@@ -127,7 +127,10 @@ public final class RemoteDevice implements VfioDevice, BackgroundWork {
         if (attached) {
             throw new VfioException(Errno.EBUSY, "attach: a client is attached already");
         }
-        if (!connection.isOpen() && !closed) {
+        if (closed) {
+            throw new DisconnectedException(peer + ": closed by this client");
+        }
+        if (!connection.isOpen()) {
             reopen();
         }
         connection.port(port);
@@ -281,8 +284,7 @@ public final class RemoteDevice implements VfioDevice, BackgroundWork {
      */
     @Override
     public boolean serve() {
-        connection.serve();
-        return false;
+        return connection.serve();
     }
 
     /** Whether the session is not over. It may turn out to be with the next call. */
