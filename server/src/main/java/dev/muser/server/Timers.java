@@ -3,14 +3,17 @@ package dev.muser.server;
 import dev.muser.device.EventLoop;
 import dev.muser.linux.Fd;
 import dev.muser.linux.TimerFd;
-import java.util.Comparator;
 import java.util.PriorityQueue;
 
 /** A loop's timers, all behind one timerfd. */
 final class Timers implements Source, AutoCloseable {
+    /** Some 146 years: deadlines stay comparable by difference. */
+    private static final long LONGEST = Long.MAX_VALUE / 2;
+
     private final TimerFd timerFd = new TimerFd();
     private final PriorityQueue<LoopTimer> armed =
-            new PriorityQueue<>(Comparator.comparingLong(t -> t.deadline));
+            // by difference: nanoTime may start anywhere and wrap
+            new PriorityQueue<>((a, b) -> Long.signum(a.deadline - b.deadline));
 
     Fd fd() {
         return timerFd.fd();
@@ -50,6 +53,7 @@ final class Timers implements Source, AutoCloseable {
     private final class LoopTimer implements EventLoop.Timer {
         private final Runnable task;
         private long deadline;
+        private boolean closed;
 
         LoopTimer(Runnable task) {
             this.task = task;
@@ -57,8 +61,12 @@ final class Timers implements Source, AutoCloseable {
 
         @Override
         public void arm(long nanoseconds) {
+            if (closed) {
+                return;
+            }
             armed.remove(this);
-            deadline = System.nanoTime() + nanoseconds;
+            // A time in the past would keep ready() going for ever if the task arms again.
+            deadline = System.nanoTime() + Math.clamp(nanoseconds, 0, LONGEST);
             armed.add(this);
             if (armed.peek() == this) {
                 rearm();
@@ -73,6 +81,7 @@ final class Timers implements Source, AutoCloseable {
 
         @Override
         public void close() {
+            closed = true;
             disarm();
         }
     }
