@@ -31,6 +31,7 @@ final class DmaChannel implements DmaPort {
         long sent;
         long done;
         int errno;
+        boolean over;
 
         Transfer(boolean isRead, long iova, MemorySegment memory, DmaCompletion completion) {
             this.isRead = isRead;
@@ -41,6 +42,13 @@ final class DmaChannel implements DmaPort {
 
         boolean isSent() {
             return sent == memory.byteSize() || errno != 0;
+        }
+
+        void end(int result) {
+            if (!over) {
+                over = true;
+                completion.done(result);
+            }
         }
     }
 
@@ -96,7 +104,9 @@ final class DmaChannel implements DmaPort {
             if (transfer == null) {
                 return;
             }
-            sendPiece(transfer);
+            if (!transfer.isSent()) { // one that has failed may be here still
+                sendPiece(transfer);
+            }
             if (transfer.isSent()) {
                 waiting.remove();
             }
@@ -149,7 +159,7 @@ final class DmaChannel implements DmaPort {
         transfer.done += piece.count;
         if (transfer.done == transfer.sent && transfer.isSent()) {
             waiting.remove(transfer); // an error ends it before all of it was asked for
-            transfer.completion.done(transfer.errno);
+            transfer.end(transfer.errno);
         }
         return true;
     }
@@ -178,19 +188,20 @@ final class DmaChannel implements DmaPort {
         return null;
     }
 
-    /** The client is gone: ends everything with ECONNRESET. */
+    /** The client is gone: ends everything with ECONNRESET, in the order of the calls. */
     void close() {
         closed = true;
-        while (!underWay.isEmpty()) {
-            var transfer = underWay.remove().transfer;
-            if (transfer.errno != Errno.ECONNRESET) {
-                transfer.errno = Errno.ECONNRESET;
-                waiting.remove(transfer);
-                transfer.completion.done(Errno.ECONNRESET);
+        Throwable failure = null;
+        while (!isIdle()) {
+            var transfer = underWay.isEmpty() ? waiting.remove() : underWay.remove().transfer;
+            try {
+                transfer.end(Errno.ECONNRESET);
+            } catch (Throwable t) {
+                failure = t; // the others are told all the same
             }
         }
-        while (!waiting.isEmpty()) {
-            waiting.remove().completion.done(Errno.ECONNRESET);
+        if (failure != null) {
+            throw new IllegalStateException("a completion failed", failure);
         }
     }
 }

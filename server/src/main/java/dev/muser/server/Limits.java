@@ -1,5 +1,6 @@
 package dev.muser.server;
 
+import dev.muser.linux.MessageSender;
 import dev.muser.protocol.Capabilities;
 
 /**
@@ -15,7 +16,7 @@ record Limits(int maxTransfer, int clientDescriptors, boolean writeMultiple, boo
     static Limits of(Capabilities agreed, Capabilities proposed) {
         return new Limits(
                 (int) agreed.maxDataXferSize(),
-                proposed.maxMsgFds(),
+                Math.min(proposed.maxMsgFds(), MessageSender.MAX_DESCRIPTORS),
                 agreed.writeMultiple(),
                 agreed.hasTwinSocket());
     }
