@@ -15,6 +15,12 @@ final class ConnectionLost extends RuntimeException {
         this.errno = errno;
     }
 
+    /** The connection ends because of what the device threw. */
+    ConnectionLost(String reason, Throwable cause) {
+        super(reason, cause, false, false);
+        errno = 0;
+    }
+
     int errno() {
         return errno;
     }

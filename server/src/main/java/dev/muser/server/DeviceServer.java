@@ -4,12 +4,14 @@ import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
 import dev.muser.linux.Epoll;
 import dev.muser.linux.Fd;
+import dev.muser.linux.MemoryFault;
 import dev.muser.linux.SyscallException;
 import dev.muser.linux.UnixListener;
 import dev.muser.linux.UnixSocket;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
@@ -32,22 +34,20 @@ public final class DeviceServer implements AutoCloseable {
     private final Loop loop;
     private final ServerOptions options;
     private final GuardedLoop guarded;
-    private final VfioDevice device;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final LogLimit logLimit = new LogLimit();
 
     // the loop's thread only
+    private @Nullable VfioDevice device;
     private @Nullable UnixListener listener;
     private int listenerToken;
     private @Nullable Session session;
     private boolean closed;
 
-    private DeviceServer(
-            Loop loop, Function<? super EventLoop, VfioDevice> maker, ServerOptions options) {
+    private DeviceServer(Loop loop, ServerOptions options) {
         this.loop = loop;
         this.options = options;
         guarded = new GuardedLoop(loop);
-        device = maker.apply(guarded);
     }
 
     /**
@@ -55,6 +55,7 @@ public final class DeviceServer implements AutoCloseable {
      *
      * @param maker is called on the loop's thread, with the loop that the device is to use
      * @throws SyscallException as {@link UnixListener#bind} does, and what {@code maker} throws
+     * @throws IllegalStateException when the loop has ended
      */
     public static DeviceServer listen(
             Loop loop,
@@ -69,25 +70,31 @@ public final class DeviceServer implements AutoCloseable {
      * Makes a device and serves it on an inherited socket: one client after the other if it
      * listens, else the one client that is connected.
      *
-     * @param socket belongs to the server from now on
+     * @param socket belongs to the server from now on, also when this throws
      * @throws SyscallException ENOTSOCK when it is no UNIX stream socket
+     * @throws IllegalStateException when the loop has ended
      */
     public static DeviceServer adopt(
             Loop loop,
             Function<? super EventLoop, VfioDevice> maker,
             Fd socket,
             ServerOptions options) {
-        return create(
-                loop,
-                maker,
-                options,
-                server -> {
-                    if (UnixListener.isListening(socket)) {
-                        server.listen(UnixListener.adopt(socket));
-                    } else {
-                        server.begin(UnixSocket.adopt(socket));
-                    }
-                });
+        try {
+            return create(
+                    loop,
+                    maker,
+                    options,
+                    server -> {
+                        if (UnixListener.isListening(socket)) {
+                            server.listen(UnixListener.adopt(socket));
+                        } else {
+                            server.begin(UnixSocket.adopt(socket));
+                        }
+                    });
+        } catch (RuntimeException | Error e) {
+            socket.close();
+            throw e;
+        }
     }
 
     private interface Start {
@@ -102,11 +109,14 @@ public final class DeviceServer implements AutoCloseable {
         return onLoop(
                 loop,
                 () -> {
-                    var server = new DeviceServer(loop, maker, options);
+                    var server = new DeviceServer(loop, options);
                     try {
+                        server.device = maker.apply(server.guarded);
+                        loop.addServer(server);
                         start.run(server);
-                    } catch (SyscallException e) {
-                        server.device.close();
+                    } catch (RuntimeException | Error e) {
+                        // The device too, and what it has registered on the loop.
+                        server.shutDown("it could not be started");
                         throw e;
                     }
                     return server;
@@ -122,20 +132,25 @@ public final class DeviceServer implements AutoCloseable {
             return work.run();
         }
         var result = new CompletableFuture<T>();
-        loop.execute(() -> {
-            try {
-                result.complete(work.run());
-            } catch (RuntimeException | Error e) {
-                result.completeExceptionally(e);
-            }
-        });
+        boolean taken =
+                loop.submit(() -> {
+                    try {
+                        result.complete(work.run());
+                    } catch (RuntimeException | Error e) {
+                        result.completeExceptionally(e);
+                    }
+                });
+        if (!taken) {
+            throw new IllegalStateException("the loop has ended");
+        }
         try {
             return result.join();
         } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
+            switch (e.getCause()) {
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw e;
             }
-            throw e;
         }
     }
 
@@ -144,15 +159,28 @@ public final class DeviceServer implements AutoCloseable {
         ended.join();
     }
 
-    /** Ends the session, removes the socket, closes the device. Idempotent. */
+    /**
+     * Ends the session, removes the socket, closes the device. Idempotent.
+     *
+     * <p>Waits until that is done, but on the loop's thread, where it is done after the present
+     * turn: the device that calls this may be in the middle of a request.
+     */
     @Override
     public void close() {
-        onLoop(
-                loop,
-                () -> {
-                    shutDown("the server is closed");
-                    return true;
-                });
+        boolean taken = loop.submit(() -> shutDown("the server is closed"));
+        if (loop.isLoopThread()) {
+            return;
+        }
+        if (taken) {
+            ended.join();
+        } else {
+            loop.awaitEnd(); // which closes this server
+        }
+    }
+
+    /** The loop's last turn is over. */
+    void loopEnded() {
+        shutDown("the loop has ended");
     }
 
     private void shutDown(String reason) {
@@ -160,6 +188,7 @@ public final class DeviceServer implements AutoCloseable {
             return;
         }
         closed = true;
+        loop.removeServer(this);
         var current = session;
         if (current != null) {
             current.end(new ConnectionLost(reason, 0));
@@ -170,13 +199,44 @@ public final class DeviceServer implements AutoCloseable {
             listening.close();
         }
         guarded.close();
-        device.close();
-        ended.complete(null);
+        try {
+            var served = device;
+            if (served != null) {
+                served.close();
+            }
+        } catch (Throwable t) {
+            LOG.log(Level.ERROR, "the device failed while it was closed", t);
+        } finally {
+            ended.complete(null);
+        }
     }
 
     private void listen(UnixListener listening) {
+        try {
+            listenerToken = loop.register(listening.fd(), Epoll.IN, events -> ready(listening));
+        } catch (SyscallException e) {
+            listening.close();
+            throw e;
+        }
         listener = listening;
-        listenerToken = loop.register(listening.fd(), Epoll.IN, events -> accept(listening));
+    }
+
+    private void ready(UnixListener listening) {
+        try {
+            accept(listening);
+        } catch (Throwable t) {
+            // No memory, or the device does not say what it is. The next client may have more luck.
+            log(Level.ERROR, "cannot serve a client", t);
+            rest(listening);
+        }
+    }
+
+    /** Looks for clients again later, not at once: what was missing is likely to be missing. */
+    private void rest(UnixListener listening) {
+        if (!closed && session == null) {
+            loop.modify(listening.fd(), 0, listenerToken);
+            loop.timer(() -> resume(listening)).arm(100_000_000);
+        }
     }
 
     private void accept(UnixListener listening) {
@@ -184,40 +244,54 @@ public final class DeviceServer implements AutoCloseable {
         try {
             client = listening.accept();
         } catch (SyscallException e) {
-            // Out of descriptors: the client waits in the queue. Look again later, not at once.
-            log(Level.WARNING, "cannot accept a client: " + e.getMessage());
-            loop.modify(listening.fd(), 0, listenerToken);
-            loop.timer(() -> resume(listening)).arm(100_000_000);
+            // Out of descriptors: the client waits in the queue.
+            log(Level.WARNING, "cannot accept a client: " + e.getMessage(), null);
+            rest(listening);
             return;
         }
         if (client == null) {
             return;
         }
-        if (!options.allowedUsers().isEmpty()) {
-            int uid = client.peer().uid();
-            if (!options.allowedUsers().contains(uid)) {
-                log(Level.WARNING, "refused a client of user " + uid);
+        try {
+            if (isAllowed(client)) {
+                begin(client);
+                // The next client waits in the queue.
+                loop.modify(listening.fd(), 0, listenerToken);
+            } else {
                 client.close();
-                return;
             }
+        } catch (RuntimeException | Error e) {
+            client.close();
+            throw e;
         }
-        begin(client);
+    }
+
+    private boolean isAllowed(UnixSocket client) {
+        if (options.allowedUsers().isEmpty()) {
+            return true;
+        }
+        int uid = client.peer().uid();
+        boolean allowed = options.allowedUsers().contains(uid);
+        if (!allowed) {
+            log(Level.WARNING, "refused a client of user " + uid, null);
+        }
+        return allowed;
     }
 
     private void begin(UnixSocket client) {
-        var listening = listener;
-        if (listening != null) {
-            // The next client waits in the queue.
-            loop.modify(listening.fd(), 0, listenerToken);
-        }
-        var fresh = new Session(loop, device, client, options, this::sessionEnded);
-        session = fresh;
+        var served = Objects.requireNonNull(device);
+        var fresh = new Session(loop, served, client, options, logLimit, this::sessionEnded);
         fresh.start();
+        session = fresh;
     }
 
-    private void sessionEnded(String reason) {
+    private void sessionEnded(ConnectionLost reason) {
         session = null;
-        log(Level.DEBUG, "session over: " + reason);
+        var failure = reason.getCause();
+        log(
+                failure == null ? Level.DEBUG : Level.ERROR,
+                "session over: " + reason.getMessage(),
+                failure);
         var listening = listener;
         if (closed) {
             return;
@@ -225,7 +299,7 @@ public final class DeviceServer implements AutoCloseable {
         if (listening != null) {
             resume(listening);
         } else {
-            shutDown(reason);
+            shutDown(String.valueOf(reason.getMessage()));
         }
     }
 
@@ -235,9 +309,9 @@ public final class DeviceServer implements AutoCloseable {
         }
     }
 
-    private void log(Level level, String message) {
-        if (logLimit.allows()) {
-            LOG.log(level, message);
+    private void log(Level level, String message, @Nullable Throwable thrown) {
+        if (LOG.isLoggable(level) && logLimit.allows()) {
+            LOG.log(level, message, thrown);
         }
     }
 
@@ -261,8 +335,9 @@ public final class DeviceServer implements AutoCloseable {
             }
             try {
                 task.run();
-            } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
-                LOG.log(Level.ERROR, "the device failed while it had no client", e);
+                MemoryFault.fence();
+            } catch (Throwable t) {
+                log(Level.ERROR, "the device failed while it had no client", t);
             }
         }
 

@@ -23,8 +23,15 @@ import java.util.List;
 final class Input implements AutoCloseable {
     private static final int READ_AHEAD = 32 * 1024;
 
-    /** Descriptors of one message: with {@code next} in the stream, this is where it starts. */
-    private record Passed(long at, List<Fd> descriptors) {}
+    /** More than these with one message, in many pieces, are an attack on this process's limit. */
+    private static final int MAX_DESCRIPTORS = 1024;
+
+    /**
+     * Descriptors of the message that starts at a place in the stream.
+     *
+     * @param lost whether this process had no numbers left for all of them
+     */
+    private record Passed(long at, List<Fd> descriptors, boolean lost) {}
 
     private final UnixSocket socket;
     private final int maxMessage;
@@ -40,7 +47,6 @@ final class Input implements AutoCloseable {
     private long position;
 
     private final ArrayDeque<Passed> passed = new ArrayDeque<>();
-    private boolean descriptorsLost;
 
     Input(UnixSocket socket, int maxMessage) {
         this.socket = socket;
@@ -101,6 +107,11 @@ final class Input implements AutoCloseable {
         return n;
     }
 
+    /** Returns where in the stream the next message starts, in bytes. */
+    long position() {
+        return position;
+    }
+
     /** Takes the descriptors of the next message; the caller owns them. */
     List<Fd> takeDescriptors() {
         var first = passed.peek();
@@ -116,28 +127,28 @@ final class Input implements AutoCloseable {
         return !passed.isEmpty();
     }
 
-    /** Whether this process had no numbers left for descriptors since this was last asked. */
-    boolean takeDescriptorsLost() {
-        boolean lost = descriptorsLost;
-        descriptorsLost = false;
-        return lost;
+    /** Whether descriptors of the next message could not be received; ask before they are taken. */
+    boolean hasLostDescriptors() {
+        var first = passed.peek();
+        return first != null && first.at == position && first.lost;
     }
 
     private void assign(MessageReceiver receiver) {
-        descriptorsLost |= receiver.truncated();
         var descriptors = new ArrayList<Fd>(receiver.descriptors());
         for (int i = 0; i < receiver.descriptors(); i++) {
             descriptors.add(receiver.take(i));
         }
         long at = lastMessageStart();
         var last = passed.peekLast();
+        boolean lost = receiver.truncated();
         if (last != null && last.at == at) {
-            last.descriptors.addAll(descriptors);
-            if (last.descriptors.size() > 1024) {
-                throw new ConnectionLost("it sends descriptors without end", Errno.EINVAL);
-            }
-        } else {
-            passed.add(new Passed(at, descriptors));
+            passed.removeLast();
+            descriptors.addAll(0, last.descriptors);
+            lost |= last.lost;
+        }
+        passed.add(new Passed(at, descriptors, lost));
+        if (descriptors.size() > MAX_DESCRIPTORS) {
+            throw new ConnectionLost("it sends descriptors without end", Errno.EINVAL);
         }
     }
 

@@ -4,6 +4,7 @@ import dev.muser.device.EventLoop;
 import dev.muser.linux.Affinity;
 import dev.muser.linux.Epoll;
 import dev.muser.linux.Fd;
+import dev.muser.linux.MemoryFault;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
@@ -42,11 +43,18 @@ public final class Loop implements EventLoop, AutoCloseable {
     private final List<@Nullable Source> sources = new ArrayList<>();
 
     private final ArrayDeque<Integer> freeTokens = new ArrayDeque<>();
+
+    /** Free after the present turn: until then epoll may still report what they stood for. */
+    private final ArrayDeque<Integer> releasedTokens = new ArrayDeque<>();
+
+    private final List<DeviceServer> servers = new ArrayList<>();
+
     private final List<Source> polled = new ArrayList<>();
     private final List<Poller> pollers = new ArrayList<>();
     private final ArrayDeque<Source> again = new ArrayDeque<>();
     private final Buffers buffers = new Buffers();
     private final Consumer<Runnable> guard = this::runSafely;
+    private final LogLimit logLimit = new LogLimit();
     private volatile boolean stopping;
 
     private Loop(String name, LoopPolicy policy, OptionalInt cpu) {
@@ -67,9 +75,15 @@ public final class Loop implements EventLoop, AutoCloseable {
         return loop;
     }
 
+    /** {@inheritDoc} After the loop's end the task is dropped. */
     @Override
     public void execute(Runnable task) {
-        tasks.add(task, Thread.currentThread() == thread);
+        submit(task);
+    }
+
+    /** As {@link #execute}; returns false when the loop has ended and the task will not run. */
+    boolean submit(Runnable task) {
+        return tasks.add(task, isLoopThread());
     }
 
     @Override
@@ -79,8 +93,7 @@ public final class Loop implements EventLoop, AutoCloseable {
 
     @Override
     public Registration watch(Fd fd, Runnable readable) {
-        int token = register(fd, Epoll.IN, events -> runSafely(readable));
-        return () -> unregister(fd, token);
+        return new Watch(fd, register(fd, Epoll.IN, events -> runSafely(readable)));
     }
 
     @Override
@@ -90,24 +103,32 @@ public final class Loop implements EventLoop, AutoCloseable {
         return registered;
     }
 
-    /** Ends the loop after its present turn and waits for the thread, unless it is the caller. */
+    /**
+     * Ends the loop after its present turn, and closes the servers that are on it. Waits for the
+     * thread, unless it is the caller. Idempotent.
+     */
     @Override
     public void close() {
         stopping = true;
         execute(() -> {});
-        if (Thread.currentThread() != thread) {
-            boolean interrupted = false;
-            while (true) {
-                try {
-                    ended.await();
-                    break;
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
+        if (!isLoopThread()) {
+            awaitEnd();
+        }
+    }
+
+    /** Waits for the thread to end. */
+    void awaitEnd() {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                ended.await();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -137,13 +158,22 @@ public final class Loop implements EventLoop, AutoCloseable {
         epoll.modify(fd, interest, token);
     }
 
-    /** Call it before the descriptor is closed. Idempotent for one registration. */
+    /** Call it once, and before the descriptor is closed. */
     void unregister(Fd fd, int token) {
-        if (sources.get(token) != null) {
+        sources.set(token, null);
+        releasedTokens.add(token);
+        if (fd.isOpen()) { // else the kernel has forgotten it
             epoll.remove(fd);
-            sources.set(token, null);
-            freeTokens.add(token);
         }
+    }
+
+    /** Has {@code server} told when the loop ends. */
+    void addServer(DeviceServer server) {
+        servers.add(server);
+    }
+
+    void removeServer(DeviceServer server) {
+        servers.remove(server);
     }
 
     /** Has {@code source} polled while the loop spins, besides waiting for it. */
@@ -170,8 +200,9 @@ public final class Loop implements EventLoop, AutoCloseable {
         } catch (Throwable t) {
             LOG.log(Level.ERROR, "loop " + thread.getName() + " failed", t);
         } finally {
+            tasks.end(guard);
+            List.copyOf(servers).forEach(server -> runSafely(server::loopEnded));
             epoll.close();
-            tasks.close();
             timers.close();
             ended.countDown();
         }
@@ -181,7 +212,7 @@ public final class Loop implements EventLoop, AutoCloseable {
         long spin = policy.spin().toNanos();
         long lastWork = System.nanoTime();
         int turns = 0;
-        while (!stopping || !tasks.isEmpty()) {
+        while (!stopping) {
             boolean worked = false;
             boolean awake = policy.always() || !pollers.isEmpty();
             if (!awake && spin > 0) {
@@ -220,6 +251,9 @@ public final class Loop implements EventLoop, AutoCloseable {
                 source.ready(epoll.happened(i));
             }
         }
+        while (!releasedTokens.isEmpty()) {
+            freeTokens.add(releasedTokens.remove());
+        }
         return n > 0;
     }
 
@@ -235,12 +269,34 @@ public final class Loop implements EventLoop, AutoCloseable {
         return n > 0;
     }
 
-    /** A device's task must not end the loop of the others. */
+    /** A device's task, whatever it throws, must not end the loop of the others. */
     private void runSafely(Runnable task) {
         try {
             task.run();
-        } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
-            LOG.log(Level.ERROR, "a device's task failed on loop " + thread.getName(), e);
+            MemoryFault.fence();
+        } catch (Throwable t) {
+            if (logLimit.allows()) {
+                LOG.log(Level.ERROR, "a device's task failed on loop " + thread.getName(), t);
+            }
+        }
+    }
+
+    private final class Watch implements Registration {
+        private final Fd fd;
+        private final int token;
+        private boolean closed;
+
+        Watch(Fd fd, int token) {
+            this.fd = fd;
+            this.token = token;
+        }
+
+        @Override
+        public void close() {
+            if (!closed) { // later the token is another's
+                closed = true;
+                unregister(fd, token);
+            }
         }
     }
 
@@ -253,9 +309,11 @@ public final class Loop implements EventLoop, AutoCloseable {
 
         boolean poll() {
             try {
-                return supplier.getAsBoolean();
-            } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
-                LOG.log(Level.ERROR, "a device's poller failed and is not called any more", e);
+                boolean worked = supplier.getAsBoolean();
+                MemoryFault.fence();
+                return worked;
+            } catch (Throwable t) {
+                LOG.log(Level.ERROR, "a device's poller failed and is not called any more", t);
                 close();
                 return false;
             }

@@ -39,7 +39,8 @@ final class Registrations implements AutoCloseable {
 
     @Override
     public void close() {
-        open.forEach(EventLoop.Registration::close);
-        open.clear();
+        while (!open.isEmpty()) {
+            open.removeLast().close();
+        }
     }
 }

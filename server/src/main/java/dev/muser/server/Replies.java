@@ -23,6 +23,11 @@ final class Replies {
         wanted = !header.noReply();
     }
 
+    /** Hot. From now on answers nothing: what is at hand is no command. */
+    void answerNothing() {
+        wanted = false;
+    }
+
     /** Hot. Makes room for {@code payload} bytes; returns where in {@link #memory} they go. */
     int room(int payload) {
         return output.reserve(Header.SIZE + payload) + Header.SIZE;

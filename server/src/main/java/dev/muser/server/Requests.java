@@ -6,6 +6,7 @@ import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFault;
+import dev.muser.linux.SyscallException;
 import dev.muser.linux.UnixSocket;
 import dev.muser.protocol.Capabilities;
 import dev.muser.protocol.Command;
@@ -31,8 +32,9 @@ final class Requests {
     private final Session session;
     private final Replies replies;
     private final RegionAccess access = new RegionAccess();
-    private final int regionCount;
+    private final LogLimit logLimit;
 
+    private int regionCount;
     private @Nullable Limits limits;
     private int maxTransfer;
     private @Nullable DmaChannel dma;
@@ -45,14 +47,22 @@ final class Requests {
     /** Those that came with the message at hand and that nobody has taken. */
     private List<Fd> descriptors = List.of();
 
+    /** Whether more would have come with it, had this process numbers left. */
+    private boolean descriptorsLost;
+
     Requests(
-            VfioDevice device, ServerOptions options, Input input, Output output, Session session) {
+            VfioDevice device,
+            ServerOptions options,
+            Input input,
+            Output output,
+            Session session,
+            LogLimit logLimit) {
         this.device = device;
         this.options = options;
         this.input = input;
         this.session = session;
         this.replies = new Replies(output);
-        this.regionCount = device.info().regions();
+        this.logLimit = logLimit;
     }
 
     /** Returns how long a message may be, in bytes. */
@@ -67,30 +77,37 @@ final class Requests {
     /** Hot. Handles the message whose header this is; it starts where the input starts. */
     void handle(Header header) {
         if (input.hasDescriptors()) {
+            descriptorsLost = input.hasLostDescriptors();
             descriptors = input.takeDescriptors();
         }
         try {
             if (header.isCommand()) {
                 command(header);
-            } else if (!dmaReply(header, input)) {
-                replies.answer(header);
-                replies.error(Errno.EINVAL);
+            } else {
+                reply(header);
             }
-        } catch (VfioException e) {
-            LOG.log(Level.DEBUG, e.getMessage());
-            replies.error(e.errno());
         } catch (ConnectionLost e) {
             if (e.errno() != 0) {
                 replies.error(e.errno());
             }
             throw e;
-        } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
+        } catch (Throwable t) {
             replies.error(Errno.EIO);
-            throw deviceFailed(e);
+            throw deviceFailed(t);
         } finally {
+            descriptorsLost = false;
             if (!descriptors.isEmpty()) {
                 Session.closeAll(takeDescriptors());
             }
+        }
+    }
+
+    private void reply(Header header) {
+        // The device is told, and may throw: that is no answer to the client's last command.
+        replies.answerNothing();
+        if (!dmaReply(header, input)) {
+            replies.answer(header);
+            replies.error(Errno.EINVAL);
         }
     }
 
@@ -105,8 +122,7 @@ final class Requests {
         if (MemoryFault.is(thrown)) {
             return new ConnectionLost("it made memory shorter that the device was using", 0);
         }
-        LOG.log(Level.ERROR, "the device failed", thrown);
-        return new ConnectionLost("the device failed: " + thrown, 0);
+        return new ConnectionLost("the device failed: " + thrown, thrown);
     }
 
     private void command(Header header) {
@@ -115,6 +131,15 @@ final class Requests {
             negotiate(header);
             return;
         }
+        try {
+            dispatch(header);
+        } catch (VfioException e) {
+            LOG.log(Level.DEBUG, e.getMessage());
+            replies.error(e.errno());
+        }
+    }
+
+    private void dispatch(Header header) {
         int start = input.start() + Header.SIZE;
         int length = header.payloadLength();
         if (isStopped() && !allowedWhenStopped(header.command())) {
@@ -228,6 +253,8 @@ final class Requests {
             accept(request.agreedMinor(), agreed, Limits.of(agreed, proposed));
         } catch (ProtocolException e) {
             throw new ConnectionLost("negotiation: " + e.getMessage(), e.errno());
+        } catch (VfioException e) {
+            throw new ConnectionLost("the device takes no client: " + e.getMessage(), e.errno());
         }
     }
 
@@ -243,20 +270,41 @@ final class Requests {
     }
 
     private void accept(int minor, Capabilities agreed, Limits agreedLimits) {
+        var twin = agreedLimits.twinSocket() ? twinSocket() : List.<Fd>of();
+        try {
+            attach(agreedLimits);
+        } catch (Throwable t) {
+            Session.closeAll(twin);
+            throw t;
+        }
+        // Only now, when nothing can be refused any more: a command has one reply.
         var json = agreed.encode();
         int at = replies.room(VersionMessage.SIZE + json.length);
         int length =
                 VersionMessage.encode(
                         replies.memory(), at, VersionMessage.CURRENT_MAJOR, minor, json);
-        if (agreedLimits.twinSocket()) {
-            var pair = UnixSocket.pair();
-            var theirs = List.of(pair[1].fd());
-            session.useTwin(pair[0]);
-            replies.send(length, theirs, theirs);
-        } else {
-            replies.send(length);
-        }
+        replies.send(length, twin, twin);
         limits = agreedLimits;
+    }
+
+    /** Makes the second socket; returns the client's end. */
+    private List<Fd> twinSocket() {
+        try {
+            var pair = UnixSocket.pair();
+            try {
+                session.useTwin(pair[0]);
+            } catch (RuntimeException e) {
+                pair[1].close();
+                throw e;
+            }
+            return List.of(pair[1].fd());
+        } catch (SyscallException e) {
+            throw new ConnectionLost("no second socket for it: " + e.getMessage(), e.errno());
+        }
+    }
+
+    private void attach(Limits agreedLimits) {
+        regionCount = device.info().regions();
         maxTransfer = agreedLimits.maxTransfer();
         var channel = new DmaChannel(session.dmaOutput(), maxTransfer);
         dma = channel;
@@ -276,7 +324,7 @@ final class Requests {
     }
 
     int descriptorCount() {
-        if (input.takeDescriptorsLost()) {
+        if (descriptorsLost) {
             throw new VfioException(
                     Errno.EMFILE, "no file descriptors left for those that the client sent");
         }
@@ -328,11 +376,18 @@ final class Requests {
             return;
         }
         dma = null;
+        guarded(channel::close);
+        guarded(device::detach);
+    }
+
+    private void guarded(Runnable farewell) {
         try {
-            channel.close();
-            device.detach();
-        } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
-            LOG.log(Level.ERROR, "the device failed while its client was detached", e);
+            farewell.run();
+            MemoryFault.fence();
+        } catch (Throwable t) {
+            if (logLimit.allows()) {
+                LOG.log(Level.ERROR, "the device failed while its client was detached", t);
+            }
         }
     }
 }

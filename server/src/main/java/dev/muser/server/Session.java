@@ -30,17 +30,23 @@ final class Session implements Source {
     private final Header header = new Header();
     private final Requests requests;
     private final int maxMessage;
-    private final Consumer<String> ended;
+    private final Consumer<ConnectionLost> ended;
     private final EventLoop.Timer deadline;
 
     private int token;
     private int interest = Epoll.IN;
     private boolean open = true;
-    private boolean handling;
 
-    /** Since when, in nanoTime, a message is partial or the negotiation due; 0 for no. */
-    private long partialSince;
+    /** Whether the loop has been told to call again. */
+    private boolean queued;
 
+    /** Whether the client owes something: the rest of a message, or of the negotiation. */
+    private boolean owing;
+
+    /** Since when, in nanoTime, and where in the stream the message that is owed starts. */
+    private long owingSince;
+
+    private long owingAt;
     private boolean deadlineArmed;
     private @Nullable TwinSocket twin;
 
@@ -52,7 +58,8 @@ final class Session implements Source {
             VfioDevice device,
             UnixSocket socket,
             ServerOptions options,
-            Consumer<String> ended) {
+            LogLimit logLimit,
+            Consumer<ConnectionLost> ended) {
         this.loop = loop;
         this.options = options;
         this.socket = socket;
@@ -60,12 +67,24 @@ final class Session implements Source {
         maxMessage = Requests.maxMessage(options);
         input = new Input(socket, maxMessage);
         output = new Output(socket);
-        requests = new Requests(device, options, input, output, this);
+        requests = new Requests(device, options, input, output, this, logLimit);
         deadline = loop.timer(this::deadlinePassed);
     }
 
+    /**
+     * Begins.
+     *
+     * @throws dev.muser.linux.SyscallException when the loop cannot watch the socket, which stays
+     *     open and the caller's
+     */
     void start() {
-        token = loop.register(socket.fd(), interest, this);
+        try {
+            token = loop.register(socket.fd(), interest, this);
+        } catch (RuntimeException e) {
+            input.close();
+            output.close();
+            throw e;
+        }
         loop.addPolled(this);
         mark(true);
     }
@@ -73,6 +92,9 @@ final class Session implements Source {
     /** Hot. Called when the socket is ready, or when messages were left over. */
     @Override
     public void ready(int events) {
+        if (events == 0) {
+            queued = false;
+        }
         if (open) {
             turn((events & (Epoll.IN | Epoll.HANG_UP | Epoll.ERROR)) != 0);
         }
@@ -86,10 +108,10 @@ final class Session implements Source {
 
     /** Whether there was anything to do. */
     private boolean turn(boolean receive) {
-        boolean worked = !receive;
+        boolean worked = !receive || input.hasMessage();
         try {
             if (output.flush(loop.buffers().sender)) {
-                if (receive && !input.hasMessage()) {
+                if (!worked) {
                     int n = input.fill(loop.buffers().receiver);
                     worked = n != -Errno.EAGAIN;
                     if (n == 0) {
@@ -103,24 +125,26 @@ final class Session implements Source {
                 }
             }
             settle();
-        } catch (ConnectionLost e) {
-            end(e);
+        } catch (Throwable t) {
+            end(lost(t));
             worked = true;
         }
         return worked;
     }
 
+    /** Whatever is thrown ends this session, not the loop: device code may be behind it. */
+    ConnectionLost lost(Throwable thrown) {
+        return thrown instanceof ConnectionLost lost ? lost : Requests.deviceFailed(thrown);
+    }
+
     private void handleMessages() {
-        handling = true;
-        try {
-            for (int n = options.messagesPerTurn();
-                    n > 0 && input.hasMessage() && output.pending() < UNREAD_REPLIES;
-                    n--) {
-                handleOne();
-            }
-        } finally {
-            handling = false;
+        for (int n = options.messagesPerTurn();
+                n > 0 && input.hasMessage() && output.pending() < UNREAD_REPLIES;
+                n--) {
+            handleOne();
         }
+        // Here and not in the middle of another client's turn, or of the loop.
+        MemoryFault.fence();
     }
 
     private void handleOne() {
@@ -143,7 +167,8 @@ final class Session implements Source {
             other.settle();
         }
         boolean more = input.hasMessage();
-        if (more && sent) {
+        if (more && sent && !queued) {
+            queued = true;
             loop.again(this);
         }
         int wanted = sent ? (more ? 0 : Epoll.IN) : Epoll.OUT;
@@ -151,15 +176,18 @@ final class Session implements Source {
             interest = wanted;
             loop.modify(socket.fd(), wanted, token);
         }
-        mark(!more && (input.isPartial() || !requests.isNegotiated()));
+        // A client that is not read from owes nothing.
+        mark(sent && !more && (input.isPartial() || !requests.isNegotiated()));
     }
 
-    /** Hot. Notes whether the client owes the rest of something. */
-    private void mark(boolean partial) {
-        if (!partial) {
-            partialSince = 0;
-        } else if (partialSince == 0) {
-            partialSince = System.nanoTime();
+    /** Hot. Notes whether the client owes the rest of something, and since when. */
+    private void mark(boolean owes) {
+        if (!owes) {
+            owing = false;
+        } else if (!owing || input.position() != owingAt) { // another message is another debt
+            owing = true;
+            owingAt = input.position();
+            owingSince = System.nanoTime();
             if (!deadlineArmed) {
                 deadlineArmed = true;
                 deadline.arm(options.partialMessageTime().toNanos());
@@ -168,11 +196,15 @@ final class Session implements Source {
     }
 
     private void deadlinePassed() {
+        // The rest may be there: the loop itself may have been late.
+        if (open && owing && timeLeft() <= 0) {
+            turn(true);
+        }
         deadlineArmed = false;
-        if (!open || partialSince == 0) {
+        if (!open || !owing) {
             return;
         }
-        long left = partialSince + options.partialMessageTime().toNanos() - System.nanoTime();
+        long left = timeLeft();
         if (left > 0) {
             deadlineArmed = true;
             deadline.arm(left);
@@ -189,6 +221,10 @@ final class Session implements Source {
         }
     }
 
+    private long timeLeft() {
+        return owingSince + options.partialMessageTime().toNanos() - System.nanoTime();
+    }
+
     /**
      * Runs what a device wants done outside of a request, then sends what came of it. If the device
      * fails, this session ends.
@@ -197,28 +233,28 @@ final class Session implements Source {
         try {
             task.run();
             MemoryFault.fence();
-        } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
-            end(Requests.deviceFailed(e));
+        } catch (Throwable t) {
+            end(lost(t));
             return;
         }
-        if (open && !handling) {
-            afterwards();
-        }
+        afterwards();
     }
 
     /** Sends what something other than a message from the client has put into the output. */
     void afterwards() {
+        if (!open) {
+            return;
+        }
         try {
             settle();
-        } catch (ConnectionLost e) {
-            end(e);
+        } catch (Throwable t) {
+            end(lost(t));
         }
     }
 
     /** Takes a second socket for what the server sends. */
     void useTwin(UnixSocket ours) {
         twin = new TwinSocket(loop, this, ours, maxMessage);
-        twin.start();
     }
 
     Output dmaOutput() {
@@ -234,6 +270,7 @@ final class Session implements Source {
         return open;
     }
 
+    /** Ends it. Nothing that the device or the client has done can keep this from its end. */
     void end(ConnectionLost reason) {
         if (!open) {
             return;
@@ -243,8 +280,8 @@ final class Session implements Source {
         try {
             // What was answered before is still the client's.
             output.flush(loop.buffers().sender);
-        } catch (ConnectionLost e) {
-            // it is gone
+        } catch (Throwable t) {
+            // The client is gone, or a descriptor that the device lent is.
         }
         loop.removePolled(this);
         loop.unregister(socket.fd(), token);
@@ -256,7 +293,7 @@ final class Session implements Source {
         input.close();
         output.close();
         socket.close();
-        ended.accept(reason.getMessage());
+        ended.accept(reason);
     }
 
     static void closeAll(Iterable<Fd> descriptors) {

@@ -2,6 +2,7 @@ package dev.muser.server;
 
 import dev.muser.linux.Epoll;
 import dev.muser.linux.Errno;
+import dev.muser.linux.MemoryFault;
 import dev.muser.linux.UnixSocket;
 import dev.muser.protocol.Header;
 
@@ -14,7 +15,7 @@ final class TwinSocket implements Source, AutoCloseable {
     private final Output output;
     private final Header header = new Header();
     private final int maxMessage;
-    private int token;
+    private final int token;
     private int interest = Epoll.IN;
 
     TwinSocket(Loop loop, Session session, UnixSocket socket, int maxMessage) {
@@ -22,12 +23,14 @@ final class TwinSocket implements Source, AutoCloseable {
         this.session = session;
         this.socket = socket;
         this.maxMessage = maxMessage;
+        try {
+            token = loop.register(socket.fd(), interest, this);
+        } catch (RuntimeException e) {
+            socket.close();
+            throw e;
+        }
         input = new Input(socket, maxMessage);
         output = new Output(socket);
-    }
-
-    void start() {
-        token = loop.register(socket.fd(), interest, this);
     }
 
     Output output() {
@@ -43,8 +46,9 @@ final class TwinSocket implements Source, AutoCloseable {
             if ((events & (Epoll.IN | Epoll.HANG_UP | Epoll.ERROR)) != 0) {
                 receive();
             }
-        } catch (ConnectionLost e) {
-            session.end(e);
+            MemoryFault.fence();
+        } catch (Throwable t) {
+            session.end(session.lost(t));
             return;
         }
         session.afterwards();
