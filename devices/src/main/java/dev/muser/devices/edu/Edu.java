@@ -70,7 +70,7 @@ public final class Edu implements Device {
         loop = ctx.loop();
         memory = ctx.memory();
         buffer = ctx.state().array("edu.buffer", BUFFER_SIZE);
-        ctx.identity(0x1234, 0x11e8).classCode(0xff, 0, 0).revision(0x10);
+        ctx.identity(0x1234, 0x11e8).classCode(0x00, 0xff, 0).revision(0x10);
         interrupt = ctx.intx();
         ctx.capability(new Msi(1));
 
