@@ -64,7 +64,7 @@ public final class DmaSpace implements AutoCloseable {
     /** Closes all buffers. */
     @Override
     public void close() {
-        buffers.values().forEach(DmaBuffer::close);
+        PciFunction.closeAll(buffers.values());
     }
 
     long takeIova(long size, long alignment) {

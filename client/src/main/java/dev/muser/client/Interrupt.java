@@ -72,8 +72,16 @@ public final class Interrupt implements AutoCloseable {
     }
 
     /**
-     * Lets it be delivered again: after each delivery where it {@linkplain #autoMasked is masked}.
+     * Lets it be delivered again, where each delivery masks it, as INTx is: after the device has
+     * been told that its reason is dealt with. Does nothing otherwise.
      */
+    public void rearm() {
+        if (autoMasked) {
+            unmask();
+        }
+    }
+
+    /** Ends {@link #mask}. */
     public void unmask() {
         device.setIrqs(index, IrqAction.UNMASK, number, 1);
     }
@@ -81,11 +89,6 @@ public final class Interrupt implements AutoCloseable {
     /** Holds it back until {@link #unmask}. */
     public void mask() {
         device.setIrqs(index, IrqAction.MASK, number, 1);
-    }
-
-    /** Whether each delivery masks it, as INTx of many devices is. */
-    public boolean autoMasked() {
-        return autoMasked;
     }
 
     /** Returns the eventfd, for a driver with a wait loop of its own; it stays this one's. */

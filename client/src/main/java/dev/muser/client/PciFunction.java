@@ -9,6 +9,7 @@ import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -197,19 +198,37 @@ public final class PciFunction implements AutoCloseable {
         device.reset();
     }
 
-    /** Takes everything back from the device, and detaches from it. */
+    /** Takes everything back from the device, as far as it lets go, and detaches from it. */
     @Override
     public void close() {
         try {
-            interrupts.forEach(Interrupt::close);
-            dma.close();
+            closeAll(interrupts);
         } finally {
-            for (var bar : bars) {
-                if (bar != null) {
-                    bar.close();
-                }
+            try {
+                dma.close();
+            } finally {
+                closeAll(Arrays.asList(bars));
+                device.detach();
             }
-            device.detach();
+        }
+    }
+
+    /** Closes all, also those after one that throws. */
+    static void closeAll(Iterable<? extends @Nullable AutoCloseable> all) {
+        RuntimeException failure = null;
+        for (var each : all) {
+            try {
+                if (each != null) {
+                    each.close();
+                }
+            } catch (RuntimeException e) {
+                failure = failure == null ? e : failure;
+            } catch (Exception e) {
+                throw new AssertionError(e); // nothing here throws a checked one
+            }
+        }
+        if (failure != null) {
+            throw failure;
         }
     }
 }

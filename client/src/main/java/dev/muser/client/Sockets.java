@@ -43,10 +43,8 @@ final class Sockets implements AutoCloseable {
 
     /** Hot. Receives what is there on one of the sockets. */
     void receiveNow() {
-        if (!main.receive(MessageReceiver.DONT_WAIT)) {
-            if (twin == null || !receiveTwin(twin)) {
-                Thread.onSpinWait();
-            }
+        if (!main.receive(MessageReceiver.DONT_WAIT) && (twin == null || !receiveTwin(twin))) {
+            Thread.onSpinWait();
         }
     }
 

@@ -15,6 +15,7 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -223,8 +224,14 @@ class HostileServerTest {
 
     @Test
     void shouldNotTakeAReplyThatNothingAskedFor() {
-        try (var server = FakeServer.negotiated(s -> s.send(header(7, RESET, 16, REPLY)));
+        var connected = new CompletableFuture<Boolean>();
+        try (var server =
+                        FakeServer.negotiated(s -> {
+                            connected.join();
+                            s.send(header(7, RESET, 16, REPLY));
+                        });
                 var device = server.connect()) {
+            connected.complete(true);
             server.finish();
             assertThatThrownBy(device::serve)
                     .isInstanceOf(DisconnectedException.class)

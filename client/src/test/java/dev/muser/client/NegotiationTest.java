@@ -18,6 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class NegotiationTest {
+    private static final ClientOptions TWIN = ClientOptions.DEFAULTS.withTwinSocket(true);
+
     @Test
     void shouldOfferWhatTheOptionsSayAsGoldenBytes() {
         var options =
@@ -114,7 +116,7 @@ class NegotiationTest {
 
     private static void assertRefused(byte[] payload, String why) {
         try (var server = FakeServer.start(s -> s.reply(s.expect(VERSION), payload))) {
-            assertThatThrownBy(server::connect)
+            assertThatThrownBy(() -> server.connect(TWIN))
                     .isInstanceOf(DisconnectedException.class)
                     .hasMessageContaining(why);
             server.finish();
@@ -131,7 +133,7 @@ class NegotiationTest {
                                             s.expect(VERSION),
                                             Bytes.of().u16(0).u16(0).text(twin(0)).array(),
                                             List.of(eventFd)))) {
-                assertThatThrownBy(server::connect)
+                assertThatThrownBy(() -> server.connect(TWIN))
                         .isInstanceOf(DisconnectedException.class)
                         .hasMessageContaining("twin socket");
                 server.finish();
@@ -151,7 +153,7 @@ class NegotiationTest {
                                             "\"twin_socket\":{\"supported\":true,"
                                                     + "\"fd_index\":0}",
                                             List.of(theirs.fd())));
-                    var device = server.connect(ClientOptions.DEFAULTS.withTwinSocket(false))) {
+                    var device = server.connect()) {
                 assertThat(mine.fd().isOpen()).isTrue();
                 assertThat(device.limits().twinSocket()).isFalse();
                 assertThat(device.descriptors()).hasSize(1);

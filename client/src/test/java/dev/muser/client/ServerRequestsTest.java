@@ -133,7 +133,11 @@ class ServerRequestsTest {
         OpenDescriptors.assertNoneLeak(() -> {
             var memory = new Memory();
             try (var server = FakeServer.start(s -> serveWithTwin(s));
-                    var device = server.connect(ClientOptions.DEFAULTS.withWaiting(waiting))) {
+                    var device =
+                            server.connect(
+                                    ClientOptions.DEFAULTS
+                                            .withTwinSocket(true)
+                                            .withWaiting(waiting))) {
                 assertThat(device.limits().twinSocket()).isTrue();
                 assertThat(device.descriptors()).hasSize(2);
                 device.attach(memory);
