@@ -69,8 +69,7 @@ class EduGuestIT {
     @Test
     void shouldSurviveASystemReset() {
         var script = "python3 /root/edu.py && echo ROUND-DONE\nsleep 1000\n";
-        try (var guest =
-                guest("edu-reset").rebootable().python("edu.py").script(script).start()) {
+        try (var guest = guest("edu-reset").rebootable().python("edu.py").script(script).start()) {
             guest.await("ROUND-DONE");
             guest.qmp().systemReset();
             guest.await("GUEST-UP ");

@@ -39,7 +39,8 @@ class Idio16GuestIT {
                 var words = round.split(" ", -1);
                 assertThat(words[5]).as("inputs of " + round).isEqualTo(words[1]);
             }
-            var wanted = rounds.stream().map(round -> Integer.decode(round.split(" ", -1)[1])).toList();
+            var wanted =
+                    rounds.stream().map(round -> Integer.decode(round.split(" ", -1)[1])).toList();
             // gpioset switched line 3 on and off before; then the script set word after word.
             assertThat(outputs(board)).startsWith(0x0008, 0x0000).containsSubsequence(wanted);
             assertThat(outputs(board)).containsExactlyElementsOf(switchedOneByOne(wanted));

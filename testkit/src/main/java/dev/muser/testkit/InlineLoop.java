@@ -1,0 +1,100 @@
+package dev.muser.testkit;
+
+import dev.muser.device.EventLoop;
+import dev.muser.linux.Fd;
+import dev.muser.linux.Poll;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.BooleanSupplier;
+
+/** A loop that runs when it is told to, on the thread that tells it. */
+final class InlineLoop implements EventLoop {
+    private record Watch(Fd fd, Runnable readable) {}
+
+    private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
+    private final List<Watch> watches = new ArrayList<>();
+    private final List<BooleanSupplier> pollers = new ArrayList<>();
+    private final List<InlineTimer> timers = new ArrayList<>();
+
+    /** Does what there is to do now; returns whether pollers may have more. */
+    boolean run() {
+        for (var task = tasks.poll(); task != null; task = tasks.poll()) {
+            task.run();
+        }
+        for (var watch : List.copyOf(watches)) {
+            if (watches.contains(watch) && Poll.await(watch.fd, Poll.IN, Duration.ZERO)) {
+                watch.readable.run();
+            }
+        }
+        for (var timer : List.copyOf(timers)) {
+            timer.runIfDue();
+        }
+        boolean worked = false;
+        for (var poller : List.copyOf(pollers)) {
+            worked |= poller.getAsBoolean();
+        }
+        return worked || !timers.isEmpty() || !tasks.isEmpty();
+    }
+
+    List<Fd> watched() {
+        return watches.stream().map(Watch::fd).toList();
+    }
+
+    @Override
+    public void execute(Runnable task) {
+        tasks.add(task);
+    }
+
+    @Override
+    public Timer timer(Runnable task) {
+        return new InlineTimer(task);
+    }
+
+    @Override
+    public Registration watch(Fd fd, Runnable readable) {
+        var watch = new Watch(fd, readable);
+        watches.add(watch);
+        return () -> watches.remove(watch);
+    }
+
+    @Override
+    public Registration poll(BooleanSupplier poller) {
+        pollers.add(poller);
+        return () -> pollers.remove(poller);
+    }
+
+    private final class InlineTimer implements Timer {
+        private final Runnable task;
+        private long deadline;
+
+        InlineTimer(Runnable task) {
+            this.task = task;
+        }
+
+        void runIfDue() {
+            if (timers.contains(this) && deadline - System.nanoTime() <= 0) {
+                timers.remove(this);
+                task.run();
+            }
+        }
+
+        @Override
+        public void arm(long nanoseconds) {
+            timers.remove(this);
+            deadline = System.nanoTime() + nanoseconds;
+            timers.add(this);
+        }
+
+        @Override
+        public void disarm() {
+            timers.remove(this);
+        }
+
+        @Override
+        public void close() {
+            disarm();
+        }
+    }
+}
