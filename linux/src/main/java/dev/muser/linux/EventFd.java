@@ -9,6 +9,8 @@ import java.lang.foreign.MemorySegment;
 public final class EventFd {
     private static final int EFD_CLOEXEC = 0x80000;
     private static final int EFD_NONBLOCK = 0x800;
+    private static final int AT_FILE_POSITION = -1;
+    private static final int RWF_NOWAIT = 8;
 
     /** The value 1, written by every signal of every thread; nobody changes it. */
     private static final MemorySegment ONE = Arena.global().allocate(8, 8);
@@ -44,10 +46,27 @@ public final class EventFd {
         return result < 0 ? result : scratch.get(JAVA_LONG, 0);
     }
 
-    /** Takes the count as {@link #take(Fd, MemorySegment)} does, with memory of its own. */
+    /**
+     * Takes the count of an eventfd that somebody else has too, as {@link #take(Fd, MemorySegment)}
+     * does. Never waits: a {@code read(2)} would when the other owner has cleared {@code
+     * O_NONBLOCK} and taken the count just before.
+     */
     public static long take(Fd fd) {
         try (var arena = Arena.ofConfined()) {
-            return take(fd, arena.allocate(8, 8));
+            var count = arena.allocate(8, 8);
+            var vector = arena.allocate(16, 8); // struct iovec: base u64 @0, length u64 @8
+            vector.set(JAVA_LONG, 0, count.address());
+            vector.set(JAVA_LONG, 8, 8);
+            long result =
+                    Syscall.call(
+                            Syscall.PREADV2,
+                            fd.number(),
+                            vector.address(),
+                            1,
+                            AT_FILE_POSITION,
+                            0,
+                            RWF_NOWAIT);
+            return result < 0 ? result : count.get(JAVA_LONG, 0);
         }
     }
 

@@ -57,6 +57,7 @@ final class Syscall {
     static final int EPOLL_CREATE1 = 291;
     static final int PIPE2 = 293;
     static final int MEMFD_CREATE = 319;
+    static final int PREADV2 = 327;
     static final int PIDFD_SEND_SIGNAL = 424;
     static final int PIDFD_OPEN = 434;
     static final int PIDFD_GETFD = 438;

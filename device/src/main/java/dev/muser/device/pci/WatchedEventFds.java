@@ -1,6 +1,7 @@
 package dev.muser.device.pci;
 
 import dev.muser.device.EventLoop;
+import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import java.util.HashMap;
@@ -42,7 +43,7 @@ final class WatchedEventFds {
     }
 
     private void readable(int vector, Fd fd) {
-        if (EventFd.take(fd) > 0) {
+        if (EventFd.take(fd) != -Errno.EAGAIN) {
             signalled.accept(vector);
         }
     }
