@@ -75,6 +75,11 @@ final class Interrupts {
             ConfigSpace config,
             DeviceState state,
             EventLoop loop) {
+        if (!handles.isEmpty() && !pin && table == null && messages == null) {
+            throw new IllegalArgumentException(
+                    "the device's interrupts reach no driver: call intx(), or add an Msi or MsiX"
+                            + " capability");
+        }
         int vectors = table != null ? table.vectors() : messages != null ? messages.vectors() : 1;
         for (int vector : handles.keySet()) {
             if (vector >= vectors) {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.muser.device.Region;
-import dev.muser.device.ResetKind;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -172,72 +171,6 @@ class CapabilityTest {
             assertThat(power.sleeping()).isTrue();
             fixture.writeConfig(0x44, 2, 0);
             assertThat(power.sleeping()).isFalse();
-        }
-    }
-
-    @Test
-    void shouldResetTheFunctionOnWakingWhenItHasSoftReset() {
-        var kinds = new ArrayList<ResetKind>();
-        try (var fixture =
-                new DeviceFixture(context -> {
-                    context.identity(1, 2);
-                    context.capability(new PowerManagement().softReset());
-                    return recording(kinds);
-                })) {
-            fixture.writeConfig(0x3c, 1, 0x0b);
-            fixture.writeConfig(0x44, 2, 3);
-            assertThat(kinds).isEmpty();
-            fixture.writeConfig(0x44, 2, 0);
-            assertThat(kinds).containsExactly(ResetKind.FUNCTION_LEVEL);
-            assertThat(fixture.config(0x3c, 1)).isZero();
-        }
-    }
-
-    private static Device recording(List<ResetKind> kinds) {
-        return new Device() {
-            @Override
-            public void reset(ResetKind kind) {
-                kinds.add(kind);
-            }
-        };
-    }
-
-    @Test
-    void shouldResetTheFunctionWhenTheDriverAsksForIt() {
-        var kinds = new ArrayList<ResetKind>();
-        try (var fixture =
-                new DeviceFixture(context -> {
-                    context.identity(1, 2);
-                    context.bar(0, 4096).memory("ram", 0, 4096);
-                    context.capability(new PciExpress());
-                    return recording(kinds);
-                })) {
-            fixture.write(Region.BAR0, 0x10, 4, 0x1234_5678);
-            fixture.writeConfig(0x48, 2, 0x2810);
-            fixture.writeConfig(0x49, 1, 0x28);
-            assertThat(kinds).isEmpty();
-            assertThat(fixture.read(Region.BAR0, 0x10, 4)).isEqualTo(0x1234_5678);
-            fixture.writeConfig(0x49, 1, 0x80);
-            assertThat(kinds).containsExactly(ResetKind.FUNCTION_LEVEL);
-            assertThat(fixture.read(Region.BAR0, 0x10, 4)).isZero();
-            assertThat(fixture.config(0x48, 2)).isEqualTo(0x2810);
-            fixture.writeConfig(0x48, 2, 0x8000);
-            assertThat(kinds).hasSize(2);
-        }
-    }
-
-    @Test
-    void shouldNotResetWithoutFunctionLevelReset() {
-        var kinds = new ArrayList<ResetKind>();
-        try (var fixture =
-                new DeviceFixture(context -> {
-                    context.identity(1, 2);
-                    context.capability(new PciExpress().noFunctionLevelReset());
-                    return recording(kinds);
-                })) {
-            assertThat(fixture.config(0x44, 4)).isEqualTo(0x8000);
-            fixture.writeConfig(0x48, 2, 0x8000);
-            assertThat(kinds).isEmpty();
         }
     }
 

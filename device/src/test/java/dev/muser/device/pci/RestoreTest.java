@@ -99,7 +99,6 @@ class RestoreTest {
     @Test
     void shouldGoOnWithRegistersConfigurationSpaceAndFields() {
         var parts = new Everything[2];
-        start(context -> parts[0] = new Everything(context), null);
         var first = start(context -> parts[0] = new Everything(context), null);
         write(first, Region.BAR0, 0, 0xdead_beefL);
         write(first, Region.BAR1, 0x20, 0xfee0_1000L);
