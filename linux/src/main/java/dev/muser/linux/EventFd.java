@@ -40,10 +40,17 @@ public final class EventFd {
         }
     }
 
-    /** Hot. Takes the count and makes it 0; returns it, or {@code -EAGAIN} when it was 0. */
+    /**
+     * Hot. Takes the count and makes it 0; returns it, or {@code -EAGAIN} when it was 0. A count of
+     * 2^63 and more, which only the other side can have written, is returned as 2^63 - 1.
+     */
     public static long take(Fd fd, MemorySegment scratch) {
-        long result = Syscall.call(Syscall.READ, fd.number(), scratch.address(), 8);
-        return result < 0 ? result : scratch.get(JAVA_LONG, 0);
+        long result = fd.read(scratch, 0, 8);
+        if (result < 0) {
+            return result;
+        }
+        long count = scratch.get(JAVA_LONG, 0);
+        return count < 0 ? Long.MAX_VALUE : count;
     }
 
     /**

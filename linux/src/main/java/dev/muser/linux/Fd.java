@@ -3,7 +3,7 @@ package dev.muser.linux;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Objects;
+import java.lang.ref.Reference;
 
 /**
  * A file descriptor with one owner, closed once.
@@ -91,46 +91,46 @@ public final class Fd implements AutoCloseable {
 
     /** Hot. Reads up to {@code length} bytes; returns how many, 0 at the end, or {@code -errno}. */
     public int read(MemorySegment buffer, long offset, int length) {
-        Objects.checkFromIndexSize(offset, length, buffer.byteSize());
-        return (int) Syscall.call(Syscall.READ, number(), buffer.address() + offset, length);
+        long address = NativeBuffer.addressToFill(buffer, offset, length);
+        try {
+            return (int) Syscall.call(Syscall.READ, number(), address, length);
+        } finally {
+            Reference.reachabilityFence(buffer);
+        }
     }
 
     /** Hot. Writes up to {@code length} bytes; returns how many, or {@code -errno}. */
     public int write(MemorySegment buffer, long offset, int length) {
-        Objects.checkFromIndexSize(offset, length, buffer.byteSize());
-        return (int) Syscall.call(Syscall.WRITE, number(), buffer.address() + offset, length);
+        long address = NativeBuffer.address(buffer, offset, length);
+        try {
+            return (int) Syscall.call(Syscall.WRITE, number(), address, length);
+        } finally {
+            Reference.reachabilityFence(buffer);
+        }
     }
 
     /**
      * Hot. {@code pread(2)} at {@code position} of the file; returns the count or {@code -errno}.
      */
     public int readAt(long position, MemorySegment buffer, long offset, int length) {
-        Objects.checkFromIndexSize(offset, length, buffer.byteSize());
-        return (int)
-                Syscall.call(
-                        Syscall.PREAD64,
-                        number(),
-                        buffer.address() + offset,
-                        length,
-                        position,
-                        0,
-                        0);
+        long address = NativeBuffer.addressToFill(buffer, offset, length);
+        try {
+            return (int) Syscall.call(Syscall.PREAD64, number(), address, length, position, 0, 0);
+        } finally {
+            Reference.reachabilityFence(buffer);
+        }
     }
 
     /**
      * Hot. {@code pwrite(2)} at {@code position} of the file; returns the count or {@code -errno}.
      */
     public int writeAt(long position, MemorySegment buffer, long offset, int length) {
-        Objects.checkFromIndexSize(offset, length, buffer.byteSize());
-        return (int)
-                Syscall.call(
-                        Syscall.PWRITE64,
-                        number(),
-                        buffer.address() + offset,
-                        length,
-                        position,
-                        0,
-                        0);
+        long address = NativeBuffer.address(buffer, offset, length);
+        try {
+            return (int) Syscall.call(Syscall.PWRITE64, number(), address, length, position, 0, 0);
+        } finally {
+            Reference.reachabilityFence(buffer);
+        }
     }
 
     @Override

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.Objects;
 
 /**
@@ -63,20 +64,26 @@ public final class MessageReceiver implements AutoCloseable {
      */
     public int receive(
             UnixSocket socket, MemorySegment buffer, long offset, int length, int flags) {
-        Objects.checkFromIndexSize(offset, length, buffer.byteSize());
+        long address = NativeBuffer.addressToFill(buffer, offset, length);
         closeRest();
-        memory.set(JAVA_LONG, IOVEC, buffer.address() + offset);
+        memory.set(JAVA_LONG, IOVEC, address);
         memory.set(JAVA_LONG, IOVEC + 8, length);
         memory.set(JAVA_LONG, MSGHDR + 32, memory.address() + CONTROL);
         memory.set(JAVA_LONG, MSGHDR + 40, controlSize);
         memory.set(JAVA_INT, MSGHDR + 48, 0);
-        int received =
-                (int)
-                        Syscall.call(
-                                Syscall.RECVMSG,
-                                socket.fd().number(),
-                                memory.address() + MSGHDR,
-                                flags | MSG_CMSG_CLOEXEC);
+        int received;
+        try {
+            received =
+                    (int)
+                            Syscall.call(
+                                    Syscall.RECVMSG,
+                                    socket.fd().number(),
+                                    memory.address() + MSGHDR,
+                                    flags | MSG_CMSG_CLOEXEC);
+        } finally {
+            Reference.reachabilityFence(buffer);
+        }
+        truncated = false;
         if (received >= 0) {
             truncated = (memory.get(JAVA_INT, MSGHDR + 48) & MSG_CTRUNC) != 0;
             if (memory.get(JAVA_LONG, MSGHDR + 40) > 0) {

@@ -5,8 +5,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.List;
-import java.util.Objects;
 
 /** Sends bytes, with descriptors where wanted: {@code sendmsg(2)}. Not thread-safe. */
 public final class MessageSender {
@@ -34,10 +34,10 @@ public final class MessageSender {
      *     ECONNRESET
      */
     public int send(UnixSocket socket, MemorySegment buffer, long offset, int length, int flags) {
-        Objects.checkFromIndexSize(offset, length, buffer.byteSize());
+        long address = NativeBuffer.address(buffer, offset, length);
         memory.set(JAVA_LONG, 32, 0);
         memory.set(JAVA_LONG, 40, 0);
-        return send(socket, buffer.address() + offset, length, flags);
+        return transmit(socket, buffer, address, length, flags);
     }
 
     /** As the other {@code send}, with up to 253 descriptors on the first byte. */
@@ -48,7 +48,7 @@ public final class MessageSender {
             int length,
             List<Fd> descriptors,
             int flags) {
-        Objects.checkFromIndexSize(offset, length, buffer.byteSize());
+        long address = NativeBuffer.address(buffer, offset, length);
         int n = descriptors.size();
         if (n == 0) {
             return send(socket, buffer, offset, length, flags);
@@ -66,18 +66,24 @@ public final class MessageSender {
         for (int i = 0; i < n; i++) {
             memory.set(JAVA_INT, CONTROL + 16 + i * 4L, descriptors.get(i).number());
         }
-        return send(socket, buffer.address() + offset, length, flags);
+        return transmit(socket, buffer, address, length, flags);
     }
 
-    private int send(UnixSocket socket, long address, int length, int flags) {
+    private int transmit(
+            UnixSocket socket, MemorySegment buffer, long address, int length, int flags) {
         memory.set(JAVA_LONG, IOVEC, address);
         memory.set(JAVA_LONG, IOVEC + 8, length);
-        return (int)
-                Syscall.call(
-                        Syscall.SENDMSG,
-                        socket.fd().number(),
-                        memory.address(),
-                        flags | MSG_NOSIGNAL);
+        try {
+            return (int)
+                    Syscall.call(
+                            Syscall.SENDMSG,
+                            socket.fd().number(),
+                            memory.address(),
+                            flags | MSG_NOSIGNAL);
+        } finally {
+            Reference.reachabilityFence(buffer);
+            Reference.reachabilityFence(this);
+        }
     }
 
     private MemorySegment prepare(int descriptors) {

@@ -18,7 +18,7 @@ final class SocketAddress {
 
     private SocketAddress() {}
 
-    /** Writes the address of {@code path}; throws ENAMETOOLONG when it has over 107 bytes. */
+    /** Writes the address of {@code path}; throws ENAMETOOLONG over 107 bytes. */
     static MemorySegment of(Path path, Arena arena) {
         var bytes = path.toString().getBytes(StandardCharsets.UTF_8);
         if (bytes.length > MAX_PATH) {
@@ -26,6 +26,10 @@ final class SocketAddress {
                     "socket path of %d bytes, where at most %d fit: %s"
                             .formatted(bytes.length, MAX_PATH, path),
                     Errno.ENAMETOOLONG);
+        }
+        if (bytes.length == 0) {
+            // to the kernel it would be a name outside the file system
+            throw new SyscallException("empty socket path", Errno.ENOENT);
         }
         var address = arena.allocate(SIZE, 8);
         address.set(JAVA_SHORT, 0, (short) AF_UNIX);

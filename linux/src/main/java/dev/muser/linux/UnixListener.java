@@ -37,10 +37,11 @@ public final class UnixListener implements AutoCloseable {
      */
     public static UnixListener bind(Path path, int backlog) {
         refuseLiveOrForeign(path);
-        var temporary = temporaryName(path);
         var fd = UnixSocket.create();
-        try (var arena = Arena.ofConfined()) {
+        try (var arena = Arena.ofConfined();
+                var folder = folder(path, arena)) {
             SocketAddress.of(path, arena); // refuses a long path by its own name
+            var temporary = temporaryName(folder);
             Syscall.check(
                     "bind " + path,
                     Syscall.call(
@@ -134,25 +135,54 @@ public final class UnixListener implements AutoCloseable {
             throw new SyscallException(
                     "listen at " + path + ", which is not a socket", Errno.EEXIST);
         }
-        try {
-            UnixSocket.connect(path).close();
-        } catch (SyscallException e) {
-            if (e.errno() == Errno.ECONNREFUSED || e.errno() == Errno.ENOENT) {
-                return; // stale
-            }
-            throw e;
+        if (isLive(path)) {
+            throw new SyscallException(
+                    "listen at " + path + ", where a server is running", Errno.EADDRINUSE);
         }
-        throw new SyscallException(
-                "listen at " + path + ", where a server is running", Errno.EADDRINUSE);
     }
 
-    /** A name beside {@code path}, no longer than it where that matters for the 107 bytes. */
-    private static Path temporaryName(Path path) {
+    /** Whether somebody listens there. Does not wait when that server's queue is full. */
+    private static boolean isLive(Path path) {
+        try (var probe = UnixSocket.create();
+                var arena = Arena.ofConfined()) {
+            probe.nonBlocking(true);
+            long result =
+                    Syscall.call(
+                            Syscall.CONNECT,
+                            probe.number(),
+                            SocketAddress.of(path, arena).address(),
+                            SocketAddress.SIZE);
+            if (result == -Errno.ECONNREFUSED || result == -Errno.ENOENT) {
+                return false;
+            }
+            return result == -Errno.EAGAIN || Syscall.check("connect " + path, result) == 0;
+        }
+    }
+
+    /** Opens the folder of {@code path}, as a place in the file system only. */
+    private static Fd folder(Path path, Arena arena) {
+        var parent = path.getParent();
+        var name = parent == null ? Path.of(".") : parent;
+        return Fd.own(
+                Syscall.check(
+                        "open " + name,
+                        Syscall.call(
+                                Syscall.OPENAT,
+                                -100, // AT_FDCWD
+                                cString(name, arena).address(),
+                                0x290000, // O_PATH | O_DIRECTORY | O_CLOEXEC
+                                0,
+                                0,
+                                0)));
+    }
+
+    /** A name in {@code folder} that fits into an address however long the folder's own name is. */
+    private static Path temporaryName(Fd folder) {
         var unique =
                 "."
                         + Long.toString(ProcessHandle.current().pid(), 36)
                         + Long.toString(System.nanoTime() & 0xffff, 36);
-        return path.resolveSibling(unique);
+        return Path.of("/proc/self/fd", Integer.toString(folder.number()), unique);
     }
 
     private static @Nullable Object fileKey(Path path) {
