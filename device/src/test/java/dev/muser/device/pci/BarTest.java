@@ -15,12 +15,19 @@ import dev.muser.linux.MemoryFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.OptionalLong;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Memory in BARs, areas, and what a BAR says of itself. */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SAME_THREAD)
 class BarTest {
+
+    @AfterEach
+    void shouldLeaveNothingOpenOrMapped() {
+        assertThat(ProcessMaps.of("muser-bars")).isZero();
+        assertThat(ProcessMaps.descriptors("muser-bars")).isZero();
+    }
 
     @Test
     void shouldKeepPlainMemoryInTheDeviceStateAndZeroItAtReset() {

@@ -352,6 +352,18 @@ class GuestMemoryTest {
     }
 
     @Test
+    void shouldStopAClientThatWouldUseUpTheProcessesAddresses() {
+        for (int i = 0; i < 32; i++) {
+            memory.map(i * 0x1000L, 0x1000, DmaAccess.READ, sealed(1L << 40), 0);
+        }
+        refused(
+                Errno.ENOMEM,
+                () -> memory.map(0x100_0000, 0x1000, DmaAccess.READ, sealed(1L << 40), 0));
+        memory.unmap(0, 0x1000);
+        memory.map(0x100_0000, 0x1000, DmaAccess.READ, sealed(1L << 40), 0);
+    }
+
+    @Test
     void shouldGiveTheBytesThemselvesOnlyWhereTheyAreSafe() {
         memory.map(0, 0x2000, DmaAccess.READ_WRITE, sealed(0x2000), 0);
         memory.map(0x2000, 0x1000, DmaAccess.READ, sealed(0x1000), 0);
