@@ -16,7 +16,7 @@ public final class EduDriver {
     private static final int DEVICE = 0x11e8;
 
     // registers of BAR 0
-    private static final int ID = 0x00; // 0xMMmm00ed: version MM.mm
+    private static final int ID = 0x00; // 0xMMmm00ed, version MM.mm
     private static final int LIVENESS = 0x04; // reads as the complement of what was written
     private static final int FACTORIAL = 0x08; // n in, n! out
     private static final int STATUS = 0x20;
@@ -38,7 +38,7 @@ public final class EduDriver {
     private static final long DEVICE_MEMORY = 0x40000;
 
     /** Size of the device's memory in bytes. */
-    public static final int MEMORY_SIZE = 4096;
+    public static final int DEVICE_MEMORY_SIZE = 4096;
 
     private static final Duration PATIENCE = Duration.ofSeconds(5);
 
@@ -61,12 +61,12 @@ public final class EduDriver {
         config.enable();
         registers = function.bar(0);
         interrupt = function.interrupt();
-        buffer = function.dma().allocate(MEMORY_SIZE);
+        buffer = function.dma().allocate(DEVICE_MEMORY_SIZE);
     }
 
-    /** Returns the version in BCD, 0x0100 being 1.0. */
+    /** Returns the version: 0x10 is 1.0, which is QEMU's. */
     public int version() {
-        return registers.read32(ID) >>> 16;
+        return registers.read32(ID) >>> 20;
     }
 
     /** Whether the device answers: it complements what it is given. */

@@ -18,12 +18,12 @@ class EduDriverTest {
         var device = new Edu(0x11e8, msi);
         try (var function = new PciFunction(device)) {
             var driver = new EduDriver(function);
-            assertThat(driver.version()).isEqualTo(0x0100);
+            assertThat(driver.version()).isEqualTo(0x10);
             assertThat(driver.isAlive()).isTrue();
             assertThat(driver.factorial(5)).isEqualTo(120);
             assertThat(driver.factorial(12)).isEqualTo(479001600);
 
-            var data = new byte[EduDriver.MEMORY_SIZE];
+            var data = new byte[EduDriver.DEVICE_MEMORY_SIZE];
             new Random(7).nextBytes(data);
             driver.store(MemorySegment.ofArray(data));
             var back = new byte[data.length];
