@@ -6,4 +6,11 @@ module dev.muser.cli {
     requires dev.muser.devices;
     requires info.picocli;
     requires tools.jackson.jr.ob;
+    requires static transitive org.jspecify;
+
+    opens dev.muser.cli to
+            info.picocli;
+
+    provides System.LoggerFinder with
+            dev.muser.cli.OneLineLoggers;
 }

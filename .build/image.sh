@@ -1,0 +1,77 @@
+# Builds what ./muser runs. Sourced by ./muser; needs JAVA_HOME and muser_root.
+#
+#   cli/target/lib        the modules, as Maven makes them
+#   cli/target/images/N   a copy that is never changed, so that what runs from it is not disturbed
+#     lib/                the modules
+#     muser.aot           classes and profiles of a training run (JEP 483, 514, 515)
+#   cli/target/stamp      its time: when the build began; its lines: N, and the JDK
+
+image_base=$muser_root/cli/target
+image_stamp=$image_base/stamp
+
+# Sets image to the image's folder when it is up to date, or fails. Starts one process.
+image_is_current() {
+    [ -r "$image_stamp" ] || return 1
+    { IFS= read -r image_name && IFS= read -r image_jdk; } <"$image_stamp" || return 1
+    [ "$image_jdk" = "$JAVA_HOME" ] && [ -d "$image_base/images/$image_name" ] || return 1
+    image=$image_base/images/$image_name
+    [ -z "$(find "$muser_root/pom.xml" "$muser_root"/*/pom.xml "$muser_root"/*/src/main \
+        "$muser_root/muser" "$muser_root/.build" -newer "$image_stamp" -print -quit)" ]
+}
+
+image_build() {
+    command -v mvn >/dev/null || {
+        echo "muser: Maven is needed to build: apt install maven, or put mvn on PATH" >&2
+        return 2
+    }
+    mkdir -p "$image_base/images"
+    exec 9>"$image_base/images/lock"
+    flock 9
+    if ! image_is_current; then # nobody built it while this process waited
+        echo "muser: building (a minute at first)" >&2
+        touch "$image_base/images/begun"
+        rm -rf "$image_base/lib"
+        (cd "$muser_root" && mvn -B -pl cli -am -DskipTests package) \
+            >"$image_base/images/log" 2>&1 9>&- || {
+            grep -E '^\[(WARNING|ERROR)\]' "$image_base/images/log" >&2
+            echo "muser: the build failed; all that Maven said is in $image_base/images/log" >&2
+            return 2
+        }
+        image_name=$(date +%s)-$$
+        image=$image_base/images/$image_name
+        mkdir "$image" && cp -r "$image_base/lib" "$image/lib" || return 2
+        image_modernise
+        image_train
+        printf '%s\n%s\n' "$image_name" "$JAVA_HOME" >"$image_base/images/stamp"
+        touch -r "$image_base/images/begun" "$image_base/images/stamp"
+        mv "$image_base/images/stamp" "$image_stamp"
+        image_tidy
+    fi
+    exec 9>&-
+}
+
+# Picocli's classes are of a format (Java 5) that the cache does not take.
+image_modernise() {
+    for image_jar in "$image"/lib/picocli-*.jar; do
+        "$JAVA_HOME/bin/java" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+            "$muser_root/.build/Modernise.java" "$image_jar" "$image/new.jar" 9>&- &&
+            mv "$image/new.jar" "$image_jar"
+    done
+}
+
+# Without the cache everything works, only the start takes longer.
+image_train() {
+    "$JAVA_HOME/bin/java" $JVM_OPTIONS -XX:AOTCacheOutput="$image/muser.aot" \
+        -p "$image/lib" -m dev.muser.cli/dev.muser.cli.Main train \
+        >"$image/train.log" 2>&1 9>&- ||
+        echo "muser: the training run failed, see $image/train.log; muser works, but starts slower" >&2
+}
+
+# Removes all images but this one and the one before it, from which something may run.
+image_tidy() {
+    image_kept=0
+    for image_old in $(cd "$image_base/images" && ls -dr [0-9]*-*); do
+        image_kept=$((image_kept + 1))
+        [ "$image_kept" -le 2 ] || rm -rf "$image_base/images/$image_old"
+    done
+}

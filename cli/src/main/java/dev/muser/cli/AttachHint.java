@@ -1,0 +1,40 @@
+package dev.muser.cli;
+
+import java.nio.file.Path;
+
+/** What to give QEMU so that a virtual machine gets the device. */
+final class AttachHint {
+    /** Milliseconds; QEMU's own 5,000 are too few for a device that is being restarted. */
+    private static final int TIMEOUT = 60_000;
+
+    private AttachHint() {}
+
+    /** Returns the {@code -device} option, quoted for a POSIX shell. */
+    static String option(Path socket) {
+        var json =
+                "{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"%s\"},\"x-msg-timeout\":%d}"
+                        .formatted(escape(socket.toAbsolutePath().toString()), TIMEOUT);
+        return "-device '" + json.replace("'", "'\\''") + "'";
+    }
+
+    /** Returns the options that give the machine memory which other processes can map. */
+    static String memory() {
+        return "-object memory-backend-memfd,id=mem,size=1G,share=on -m 1G -machine"
+                + " memory-backend=mem";
+    }
+
+    private static String escape(String text) {
+        var escaped = new StringBuilder();
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '"' || c == '\\') {
+                escaped.append('\\').append(c);
+            } else if (c < ' ') {
+                escaped.append("\\u%04x".formatted((int) c));
+            } else {
+                escaped.append(c);
+            }
+        }
+        return escaped.toString();
+    }
+}

@@ -1,0 +1,65 @@
+package dev.muser.cli;
+
+import dev.muser.client.ClientOptions;
+import dev.muser.client.DisconnectedException;
+import dev.muser.client.RemoteDevice;
+import dev.muser.device.VfioException;
+import dev.muser.linux.SyscallException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code muser inspect}. */
+@Command(
+        name = "inspect",
+        description = {
+            "Show what the device behind a vfio-user socket is, whoever serves it: configuration"
+                    + " space, regions, interrupts, what was agreed.",
+            "A device has one client at a time: one that a machine uses cannot be inspected."
+        })
+final class InspectCommand extends BaseCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "SOCKET", description = "The socket's path.")
+    private Path socket = Path.of("");
+
+    @Option(names = "--json", description = "Print JSON.")
+    private boolean json;
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "TIME",
+            converter = DurationConverter.class,
+            defaultValue = "5s",
+            description = "How long to wait for each answer: 5s unless given.")
+    private Duration timeout = Duration.ofSeconds(5);
+
+    @Override
+    public Integer call() {
+        SocketPaths.check(socket);
+        if (timeout.toMillis() < 1) {
+            throw new UserError("--timeout must be at least 1ms");
+        }
+        var out = out();
+        var report = inspect();
+        out.print(json ? Json.print(InspectionJson.of(report)) + "\n" : InspectionText.of(report));
+        out.flush();
+        return ExitCode.OK;
+    }
+
+    private Inspection inspect() {
+        var options = ClientOptions.DEFAULTS.withTimeout(timeout);
+        try (var device = RemoteDevice.connect(socket, options)) {
+            return Inspection.of(socket, device);
+        } catch (SyscallException e) {
+            throw SocketPaths.cannotConnect(socket, e);
+        } catch (DisconnectedException e) {
+            throw new UserError(
+                    "%s (a device has one client at a time: is another one using it?)"
+                            .formatted(e.getMessage()));
+        } catch (VfioException e) {
+            throw new UserError("the server at %s refused: %s".formatted(socket, e.getMessage()));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package dev.muser.cli;
+
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.Supplier;
+import picocli.CommandLine;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Where the {@code muser} command begins. */
+public final class Main {
+    /** Set in the environment, internal errors come with their stack traces. */
+    static final String DEBUG = "MUSER_DEBUG";
+
+    private record Subcommand(String name, Supplier<BaseCommand> maker) {}
+
+    /** In the order of the help. */
+    private static final List<Subcommand> SUBCOMMANDS =
+            List.of(
+                    new Subcommand("serve", ServeCommand::new),
+                    new Subcommand("devices", DevicesCommand::new),
+                    new Subcommand("inspect", InspectCommand::new),
+                    new Subcommand("demo", DemoCommand::new),
+                    new Subcommand("completion", CompletionCommand::new),
+                    new Subcommand("train", TrainCommand::new),
+                    new Subcommand("pong", PongCommand::new));
+
+    private static volatile int exitCode = ExitCode.OK;
+
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        exitCode = commandLine(arguments).execute(arguments);
+        System.out.flush();
+        System.exit(exitCode);
+    }
+
+    /** Returns what the command came to; 0 while it runs. */
+    static int exitCode() {
+        return exitCode;
+    }
+
+    /** Returns the whole command. */
+    static CommandLine commandLine() {
+        return commandLine(SUBCOMMANDS);
+    }
+
+    /**
+     * Returns the part of the command that {@code arguments} need: Picocli takes some 10 ms for
+     * each subcommand, and only one is used.
+     */
+    static CommandLine commandLine(String[] arguments) {
+        for (var subcommand : SUBCOMMANDS) {
+            if (arguments.length > 0 && arguments[0].equals(subcommand.name)) {
+                return commandLine(List.of(subcommand));
+            }
+        }
+        return commandLine();
+    }
+
+    private static CommandLine commandLine(List<Subcommand> subcommands) {
+        var line = new CommandLine(new MuserCommand());
+        subcommands.forEach(s -> line.addSubcommand(s.name, s.maker.get()));
+        line.setOut(writer(System.out));
+        line.setErr(writer(System.err));
+        line.setColorScheme(
+                CommandLine.Help.defaultColorScheme(Terminal.hasColours() ? Ansi.ON : Ansi.OFF));
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setUsageHelpAutoWidth(false);
+        line.setUsageHelpWidth(96);
+        line.setExecutionStrategy(Main::run);
+        line.setParameterExceptionHandler((e, arguments) -> usage(e));
+        line.setExecutionExceptionHandler((e, command, result) -> failed(e, command));
+        return line;
+    }
+
+    private static int run(CommandLine.ParseResult parsed) {
+        var last = parsed.asCommandLineList().getLast().getCommandSpec().userObject();
+        OneLineLoggers.verbosity(((BaseCommand) last).verbosity());
+        return new CommandLine.RunLast().execute(parsed);
+    }
+
+    private static PrintWriter writer(java.io.PrintStream stream) {
+        return new PrintWriter(stream, true, StandardCharsets.UTF_8);
+    }
+
+    private static int usage(ParameterException e) {
+        var command = e.getCommandLine();
+        var message = new StringBuilder(firstLine(String.valueOf(e.getMessage())));
+        if (e instanceof UnmatchedArgumentException unmatched) {
+            var near = unmatched.getSuggestions();
+            if (!near.isEmpty()) {
+                message.append(": did you mean ").append(String.join(" or ", near)).append('?');
+            }
+        }
+        var name = command.getCommandSpec().qualifiedName();
+        command.getErr().printf("%s: %s (see %s --help)%n", name, message, name);
+        command.getErr().flush();
+        return ExitCode.USAGE;
+    }
+
+    private static int failed(Exception e, CommandLine command) {
+        var name = command.getCommandSpec().qualifiedName();
+        var err = command.getErr();
+        int code;
+        if (e instanceof UserError) {
+            err.printf("%s: %s%n", name, e.getMessage());
+            code = ExitCode.USAGE;
+        } else {
+            boolean debug = System.getenv(DEBUG) != null;
+            err.printf(
+                    "%s: internal error: %s%s%n",
+                    name, firstLine(e.toString()), debug ? "" : " (" + DEBUG + "=1 shows where)");
+            if (debug) {
+                e.printStackTrace(err);
+            }
+            code = ExitCode.FAILED;
+        }
+        err.flush();
+        return code;
+    }
+
+    private static String firstLine(String text) {
+        return text.lines().findFirst().orElse("");
+    }
+}
