@@ -1,9 +1,13 @@
 import java.io.IOException;
 import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassFile.ClassHierarchyResolverOption;
 import java.lang.classfile.ClassFile.ConstantPoolSharingOption;
 import java.lang.classfile.ClassFile.StackMapsOption;
 import java.lang.classfile.ClassFileVersion;
+import java.lang.classfile.ClassHierarchyResolver;
 import java.lang.classfile.ClassTransform;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -24,11 +28,6 @@ final class Modernise {
     private static final int WITH_STACK_MAPS = 51;
     private static final int JAVA_21 = 65;
 
-    // A new constant pool, since code that shares the old one is copied as it is, without maps.
-    private static final ClassFile CLASS_FILE =
-            ClassFile.of(
-                    StackMapsOption.GENERATE_STACK_MAPS, ConstantPoolSharingOption.NEW_POOL);
-
     private static final ClassTransform TRANSFORM =
             ClassTransform.transformingMethodBodies((code, element) -> code.with(element))
                     .andThen(
@@ -43,12 +42,15 @@ final class Modernise {
     private Modernise() {}
 
     public static void main(String[] arguments) throws IOException {
-        try (var from = new JarFile(arguments[0]);
+        var url = Path.of(arguments[0]).toUri().toURL();
+        try (var relatives = new URLClassLoader(new URL[] {url});
+                var from = new JarFile(arguments[0]);
                 var to = new JarOutputStream(Files.newOutputStream(Path.of(arguments[1])))) {
+            var classFile = classFile(relatives);
             for (var entry : Collections.list(from.entries())) {
                 var bytes = from.getInputStream(entry).readAllBytes();
                 if (entry.getName().endsWith(".class")) {
-                    bytes = modernise(bytes);
+                    bytes = modernise(classFile, bytes);
                 }
                 to.putNextEntry(new ZipEntry(entry.getName()));
                 to.write(bytes);
@@ -57,10 +59,19 @@ final class Modernise {
         }
     }
 
-    private static byte[] modernise(byte[] bytes) {
-        var model = CLASS_FILE.parse(bytes);
+    /** With a new constant pool, since code that shares the old one is copied without maps. */
+    private static ClassFile classFile(ClassLoader relatives) {
+        return ClassFile.of(
+                StackMapsOption.GENERATE_STACK_MAPS,
+                ConstantPoolSharingOption.NEW_POOL,
+                ClassHierarchyResolverOption.of(
+                        ClassHierarchyResolver.ofResourceParsing(relatives)));
+    }
+
+    private static byte[] modernise(ClassFile classFile, byte[] bytes) {
+        var model = classFile.parse(bytes);
         return model.majorVersion() >= WITH_STACK_MAPS || model.isModuleInfo()
                 ? bytes
-                : CLASS_FILE.transformClass(model, TRANSFORM);
+                : classFile.transformClass(model, TRANSFORM);
     }
 }

@@ -54,7 +54,8 @@ image_build() {
 image_modernise() {
     for image_jar in "$image"/lib/picocli-*.jar; do
         "$JAVA_HOME/bin/java" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-            "$muser_root/.build/Modernise.java" "$image_jar" "$image/new.jar" 9>&- &&
+            "$muser_root/.build/Modernise.java" "$image_jar" "$image/new.jar" \
+            >"$image/modernise.log" 2>&1 9>&- &&
             mv "$image/new.jar" "$image_jar"
     done
 }

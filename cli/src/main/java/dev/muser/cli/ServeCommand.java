@@ -85,9 +85,10 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     @Option(
             names = "--policy",
+            paramLabel = "POLICY",
             defaultValue = "blocking",
             description =
-                    "What to do without work: ${COMPLETION-CANDIDATES}. Blocking costs no CPU,"
+                    "What to do without work: blocking, polling or adaptive. Blocking costs no CPU,"
                             + " polling one whole CPU, adaptive looks on for a while, then blocks.")
     private Policy policy = Policy.BLOCKING;
 
