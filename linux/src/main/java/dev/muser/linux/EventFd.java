@@ -49,8 +49,7 @@ public final class EventFd {
         if (result < 0) {
             return result;
         }
-        long count = scratch.get(JAVA_LONG, 0);
-        return count < 0 ? Long.MAX_VALUE : count;
+        return atMostLong(scratch.get(JAVA_LONG, 0));
     }
 
     /**
@@ -73,8 +72,12 @@ public final class EventFd {
                             AT_FILE_POSITION,
                             0,
                             RWF_NOWAIT);
-            return result < 0 ? result : count.get(JAVA_LONG, 0);
+            return result < 0 ? result : atMostLong(count.get(JAVA_LONG, 0));
         }
+    }
+
+    private static long atMostLong(long count) {
+        return count < 0 ? Long.MAX_VALUE : count;
     }
 
     /** Whether {@code fd} is an eventfd, so that writing 8 bytes to it signals and no more. */

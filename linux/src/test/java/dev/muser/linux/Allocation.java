@@ -10,15 +10,13 @@ final class Allocation {
     private Allocation() {}
 
     /**
-     * Runs {@code loop} until it is compiled, then returns the fewest bytes that one of several
-     * further runs took: the measuring itself now and then takes some.
+     * Runs {@code loop} until a run takes nothing, but no more than 50 times, and returns the
+     * fewest bytes that a run took. The first runs take some, until their code is compiled; code
+     * that really allocates does so in each.
      */
     static long of(Runnable loop) {
-        for (int i = 0; i < 5; i++) {
-            loop.run();
-        }
         long fewest = Long.MAX_VALUE;
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < 50 && fewest > 0; i++) {
             long before = THREADS.getCurrentThreadAllocatedBytes();
             loop.run();
             fewest = Math.min(fewest, THREADS.getCurrentThreadAllocatedBytes() - before);

@@ -116,8 +116,8 @@ class IrqControlTest extends InterruptFixture {
         fd.nonBlocking(false);
         first.raise();
         fixture.device.setIrqs(Irq.MSIX, IrqAction.TRIGGER, 0, 1);
-        // full is 2^64 - 2 for those who write, and one more for the kernel
-        assertThat(EventFd.take(fd)).isBetween(-2L, -1L);
+        // more than a long can say
+        assertThat(EventFd.take(fd)).isEqualTo(Long.MAX_VALUE);
     }
 
     @Test
