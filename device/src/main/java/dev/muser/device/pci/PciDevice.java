@@ -38,13 +38,7 @@ public final class PciDevice implements VfioDevice {
 
     private PciDevice(DeviceFactory factory, EventLoop loop) {
         context = new DeviceContext(loop);
-        try {
-            device = factory.create(context);
-            context.seal();
-        } catch (RuntimeException | Error e) {
-            context.barMemory().close();
-            throw e;
-        }
+        device = construct(factory, context);
         info = context.info();
         config = context.config();
         interrupts = context.interrupts();
@@ -68,6 +62,21 @@ public final class PciDevice implements VfioDevice {
                         device.dmaUnmapped(iova, size);
                     }
                 });
+    }
+
+    private static Device construct(DeviceFactory factory, DeviceContext context) {
+        Device made = null;
+        try {
+            made = factory.create(context);
+            context.seal();
+            return made;
+        } catch (RuntimeException | Error e) {
+            if (made != null) {
+                made.close();
+            }
+            context.barMemory().close();
+            throw e;
+        }
     }
 
     /** Makes a device and switches it on; its state is in memory of this process. */
@@ -318,6 +327,7 @@ public final class PciDevice implements VfioDevice {
         }
         closed = true;
         detach();
+        memory.unmapAll();
         device.close();
         context.barMemory().close();
     }
