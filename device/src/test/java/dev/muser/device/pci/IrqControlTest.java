@@ -196,7 +196,7 @@ class IrqControlTest extends InterruptFixture {
         fixture.install(Irq.MSIX, 1);
         assertThat(
                         Allocation.of(() -> {
-                            for (int i = 0; i < 3_000; i++) {
+                            for (int i = 0; i < 20_000; i++) {
                                 second.raise();
                                 second.lower();
                                 second.post();
@@ -210,7 +210,7 @@ class IrqControlTest extends InterruptFixture {
         fixture.install(Irq.INTX, 0);
         assertThat(
                         Allocation.of(() -> {
-                            for (int i = 0; i < 3_000; i++) {
+                            for (int i = 0; i < 20_000; i++) {
                                 first.raise();
                                 first.lower();
                                 fixture.device.setIrqs(Irq.INTX, IrqAction.UNMASK, 0, 1);

@@ -376,7 +376,7 @@ class PciDeviceTest {
         var device = fixture.device;
         assertThat(
                         Allocation.of(() -> {
-                            for (int i = 0; i < 3_000; i++) {
+                            for (int i = 0; i < 20_000; i++) {
                                 device.readRegion(0, i & 0xff0, fixture.buffer, 0, 4);
                                 device.writeRegion(0, i & 0xff0, fixture.buffer, 0, 4);
                                 device.readRegion(7, 0x3c, fixture.buffer, 0, 1);
