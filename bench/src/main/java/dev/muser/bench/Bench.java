@@ -16,7 +16,7 @@ import java.util.function.Supplier;
 
 /** Runs benchmarks, and prints each figure beside its floor as it comes. */
 public final class Bench {
-    private static final int MESSAGES = 1 << 20;
+    private static final int MESSAGES = 1 << 19;
 
     private final BenchOptions options;
     private final Report report;

@@ -71,7 +71,7 @@ final class BenchDevice implements Device, DmaCompletion {
     BenchDevice(DeviceContext context) {
         context.identity(0x1d1d, 0xbe0c);
         memory = context.memory();
-        context.bar(0, MEMORY).memory("memory", 0, MEMORY);
+        context.bar(0, MEMORY).backed(0, MEMORY);
         var bar1 = context.bar(1, 0x1000);
         iova = bar1.register("IOVA", IOVA, Width.U64).readWrite();
         length = bar1.register("LENGTH", LENGTH, Width.U32).onWrite(this::resize).readWrite();

@@ -16,24 +16,37 @@ import java.util.List;
  * what {@link dev.muser.client.RemoteDevice} has no use for. Belongs to one thread.
  */
 final class RawConnection implements AutoCloseable {
-    private static final int RECEIVE_BUFFER = 2 << 20;
+    /** Enough for a negotiation; the floor of large transfers asks for more. */
+    private static final int SMALL = 64 << 10;
+
+    private static final int LARGE = 2 << 20;
     private static final long PATIENCE_NANOS = 10_000_000_000L;
 
     private final UnixSocket socket;
     private final boolean spins;
     private final MessageSender sender = new MessageSender();
     private final MessageReceiver receiver = new MessageReceiver(8);
-    private final MemorySegment received = Arena.ofAuto().allocate(RECEIVE_BUFFER, 64);
+    private final MemorySegment received;
 
-    private RawConnection(UnixSocket socket, boolean spins) {
+    private RawConnection(UnixSocket socket, boolean spins, int bufferSize) {
         this.socket = socket;
         this.spins = spins;
+        received = Arena.ofAuto().allocate(bufferSize, 64);
     }
 
     static RawConnection connect(Path path, Policy policy) {
+        return connect(path, policy, SMALL);
+    }
+
+    /** One that can receive a megabyte at once. */
+    static RawConnection connectLarge(Path path, Policy policy) {
+        return connect(path, policy, LARGE);
+    }
+
+    private static RawConnection connect(Path path, Policy policy, int bufferSize) {
         var socket = UnixSocket.connect(path);
         socket.timeout(Duration.ofNanos(PATIENCE_NANOS));
-        return new RawConnection(socket, policy.spins());
+        return new RawConnection(socket, policy.spins(), bufferSize);
     }
 
     /** The start of what was received last. */
@@ -76,7 +89,7 @@ final class RawConnection implements AutoCloseable {
         int flags = spins ? MessageReceiver.DONT_WAIT : 0;
         long deadline = 0;
         while (true) {
-            int n = receiver.receive(socket, received, at, RECEIVE_BUFFER - at, flags);
+            int n = receiver.receive(socket, received, at, (int) received.byteSize() - at, flags);
             if (n > 0) {
                 return n;
             }

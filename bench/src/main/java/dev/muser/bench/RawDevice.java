@@ -17,6 +17,8 @@ final class RawDevice implements AutoCloseable {
     static final int READ_SIZE = Header.SIZE + RegionAccess.SIZE;
     static final int ACCESS_4 = READ_SIZE + 4;
 
+    private static final byte[] CAPABILITIES = Capabilities.DEFAULTS.encode();
+
     private final RawConnection connection;
 
     private RawDevice(RawConnection connection) {
@@ -35,15 +37,14 @@ final class RawDevice implements AutoCloseable {
     }
 
     private void negotiate() {
-        var offered = Capabilities.DEFAULTS.encode();
-        var message = Arena.ofAuto().allocate(Header.SIZE + 64L + offered.length, 8);
+        var message = Arena.ofAuto().allocate(Header.SIZE + 64L + CAPABILITIES.length, 8);
         int payload =
                 VersionMessage.encode(
                         message,
                         Header.SIZE,
                         VersionMessage.CURRENT_MAJOR,
                         VersionMessage.CURRENT_MINOR,
-                        offered);
+                        CAPABILITIES);
         int size = Header.SIZE + payload;
         Header.encodeCommand(message, 0, 0, Command.VERSION, size, false);
         connection.send(message, size);

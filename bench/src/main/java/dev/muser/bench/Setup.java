@@ -51,7 +51,7 @@ final class Setup implements AutoCloseable {
     }
 
     RawConnection echo() {
-        return RawConnection.connect(echo, policy);
+        return RawConnection.connectLarge(echo, policy);
     }
 
     /** Asks the server's process for a number: {@link ServerUnderTest}. */

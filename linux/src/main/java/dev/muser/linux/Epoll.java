@@ -99,7 +99,7 @@ public final class Epoll implements AutoCloseable {
 
     /** Hot. Returns what happened: bits of {@link #IN} and so on. */
     public int happened(int index) {
-        return events.get(JAVA_INT.withByteAlignment(4), (long) index * EVENT_SIZE);
+        return events.get(JAVA_INT, (long) index * EVENT_SIZE);
     }
 
     @Override

@@ -1,0 +1,5 @@
+/** Microbenchmarks, by JMH: {@code bench/micro} runs them. */
+@NullMarked
+package dev.muser.bench.jmh;
+
+import org.jspecify.annotations.NullMarked;
