@@ -51,7 +51,8 @@ public final class Bench {
     private void run(Path folder) {
         var cpus = Affinity.get();
         int client = options.clientCpu().orElse(cpus.nextSetBit(0));
-        int second = cpus.nextSetBit(client + 1) < 0 ? cpus.nextSetBit(0) : cpus.nextSetBit(client + 1);
+        int second =
+                cpus.nextSetBit(client + 1) < 0 ? cpus.nextSetBit(0) : cpus.nextSetBit(client + 1);
         int server = options.serverCpu().orElse(second);
         report.begin(client, server);
         if (options.benchmarks().stream().anyMatch(Benchmark::hasPolicy)) {
@@ -133,22 +134,23 @@ public final class Bench {
         };
     }
 
-    /** Runs {@code work} on a thread of its own, since a pinned thread's children are pinned too. */
+    /**
+     * Runs {@code work} on a thread of its own, since a pinned thread's children are pinned too.
+     */
     private static <T> T pinned(int cpu, Supplier<T> work) {
         var result = new CompletableFuture<T>();
         Thread.ofPlatform()
                 .name("bench-client")
-                .start(
-                        () -> {
-                            try {
-                                var one = new BitSet();
-                                one.set(cpu);
-                                Affinity.set(one);
-                                result.complete(work.get());
-                            } catch (RuntimeException | Error e) {
-                                result.completeExceptionally(e);
-                            }
-                        });
+                .start(() -> {
+                    try {
+                        var one = new BitSet();
+                        one.set(cpu);
+                        Affinity.set(one);
+                        result.complete(work.get());
+                    } catch (RuntimeException | Error e) {
+                        result.completeExceptionally(e);
+                    }
+                });
         try {
             return result.join();
         } catch (CompletionException e) {

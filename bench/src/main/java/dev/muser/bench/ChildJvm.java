@@ -101,17 +101,16 @@ final class ChildJvm implements AutoCloseable {
     static void endWithParent() {
         Thread.ofPlatform()
                 .daemon()
-                .start(
-                        () -> {
-                            try {
-                                while (System.in.read() >= 0) {
-                                    // a child that is asked for nothing
-                                }
-                            } catch (IOException e) {
-                                // the pipe is gone, and so is the parent
-                            }
-                            Runtime.getRuntime().halt(0);
-                        });
+                .start(() -> {
+                    try {
+                        while (System.in.read() >= 0) {
+                            // a child that is asked for nothing
+                        }
+                    } catch (IOException e) {
+                        // the pipe is gone, and so is the parent
+                    }
+                    Runtime.getRuntime().halt(0);
+                });
     }
 
     long pid() {

@@ -53,7 +53,8 @@ final class DmaProbes {
             int times = Math.max(8, (1 << 20) / length);
             var commands = new Commands(device, buffer, times);
             return rounds.measure(
-                    commands.probe(BenchDevice.READ, times), commands.probe(BenchDevice.COPY, times));
+                    commands.probe(BenchDevice.READ, times),
+                    commands.probe(BenchDevice.COPY, times));
         }
     }
 
@@ -63,8 +64,7 @@ final class DmaProbes {
                 var function = new PciFunction(device);
                 var interrupt = function.interrupt();
                 var buffer =
-                        function.dma()
-                                .allocate(length, DmaAccess.READ_WRITE, DmaMemory.MESSAGES)) {
+                        function.dma().allocate(length, DmaAccess.READ_WRITE, DmaMemory.MESSAGES)) {
             var commands = new Commands(device, buffer, 1);
             boolean spins = setup.policy().spins();
             Probe read =

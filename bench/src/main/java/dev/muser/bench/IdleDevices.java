@@ -31,8 +31,7 @@ final class IdleDevices {
             add(results, "no client", before, Usage.of(server), count);
             for (int i = 1; i <= count; i++) {
                 clients.add(
-                        RawDevice.connect(
-                                Path.of(ServerUnderTest.path(path, i)), Policy.BLOCKING));
+                        RawDevice.connect(Path.of(ServerUnderTest.path(path, i)), Policy.BLOCKING));
             }
             add(results, "a silent client each", before, Usage.of(server), count);
             results.add(

@@ -27,15 +27,6 @@ public record Measurement(
     static Measurement of(
             Benchmark benchmark, @Nullable Policy policy, String what, String unit, double value) {
         return new Measurement(
-                benchmark,
-                policy,
-                what,
-                unit,
-                value,
-                value,
-                Double.NaN,
-                Double.NaN,
-                Double.NaN,
-                1);
+                benchmark, policy, what, unit, value, value, Double.NaN, Double.NaN, Double.NaN, 1);
     }
 }

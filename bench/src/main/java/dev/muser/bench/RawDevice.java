@@ -76,10 +76,7 @@ final class RawDevice implements AutoCloseable {
             throw new IllegalStateException(
                     "%s failed: errno %d, %d bytes of %d"
                             .formatted(
-                                    Command.name(command),
-                                    header.errno(),
-                                    length,
-                                    header.size()));
+                                    Command.name(command), header.errno(), length, header.size()));
         }
     }
 

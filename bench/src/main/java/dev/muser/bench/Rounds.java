@@ -18,12 +18,7 @@ final class Rounds {
 
     /** What the probes gave, in nanoseconds for each operation. */
     record Result(
-            double p50,
-            double p99,
-            double floor50,
-            double floor99,
-            double ratio,
-            long samples) {}
+            double p50, double p99, double floor50, double floor99, double ratio, long samples) {}
 
     Rounds(BenchOptions options) {
         roundNanos = Math.max(1, options.time().toNanos() / (2 * ROUNDS));

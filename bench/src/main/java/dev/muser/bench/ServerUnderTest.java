@@ -45,8 +45,7 @@ public final class ServerUnderTest {
         var server = new ServerUnderTest(loop, args[0]);
         server.devices(1);
         ChildJvm.sayReady();
-        var input =
-                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        var input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (var line = input.readLine(); line != null; line = input.readLine()) {
             System.out.println(server.answer(line.split(" ", -1)));
         }
@@ -59,12 +58,7 @@ public final class ServerUnderTest {
             case "allocated" -> "" + allocated();
             case "memory" -> heap() + " " + descriptors();
             case "cpu" ->
-                    ""
-                            + ProcessHandle.current()
-                                    .info()
-                                    .totalCpuDuration()
-                                    .orElseThrow()
-                                    .toNanos();
+                    "" + ProcessHandle.current().info().totalCpuDuration().orElseThrow().toNanos();
             case "devices" -> {
                 devices(Integer.parseInt(words[1]));
                 yield "" + servers.size();

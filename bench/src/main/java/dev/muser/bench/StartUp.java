@@ -70,7 +70,7 @@ final class StartUp {
         return ClientOptions.DEFAULTS.withAppearance(Duration.ofSeconds(30));
     }
 
-    /** {@code VmRSS:   12345 kB}. */
+    /** {@code VmRSS: 12345 kB}. */
     private static double resident(long pid) {
         try {
             for (var line : Files.readAllLines(Path.of("/proc/" + pid + "/status"))) {

@@ -1,5 +1,6 @@
 /**
- * What Muser costs, each figure beside its floor, measured in the same run: {@code docs/performance.md}.
+ * What Muser costs, each figure beside its floor, measured in the same run: {@code
+ * docs/performance.md}.
  *
  * <p>The server under test always runs in a process of its own.
  */
