@@ -1,0 +1,167 @@
+package dev.muser.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Command lines, good and bad, with what they print and the exit codes. */
+class CommandLineTest {
+    @TempDir private Path folder = Path.of("");
+
+    private record Outcome(int code, String out, String err) {}
+
+    private static Outcome run(String... arguments) {
+        var out = new StringWriter();
+        var err = new StringWriter();
+        int code =
+                Main.commandLine(arguments)
+                        .setOut(new PrintWriter(out))
+                        .setErr(new PrintWriter(err))
+                        .execute(arguments);
+        return new Outcome(code, out.toString(), err.toString());
+    }
+
+    /** Runs a wrong command line; returns its message, which is one line. */
+    private static String refused(String... arguments) {
+        var outcome = run(arguments);
+        assertThat(outcome.code).as(outcome.err).isEqualTo(2);
+        assertThat(outcome.out).isEmpty();
+        assertThat(outcome.err.lines()).hasSize(1);
+        return outcome.err.strip();
+    }
+
+    private String socket() {
+        return folder.resolve("d.sock").toString();
+    }
+
+    @Test
+    void shouldTellVersionAndHelpOfEveryCommand() {
+        assertThat(run("--version").out).startsWith("muser ").contains("Java");
+        for (var name : new String[] {"serve", "devices", "inspect", "demo", "completion"}) {
+            assertThat(run("--help").out).contains("  " + name + " ");
+            assertThat(run(name, "--help").code).isZero();
+            assertThat(run(name, "--help").out).startsWith("Usage: muser " + name);
+            assertThat(run(name, "--version").out).isEqualTo(run("--version").out);
+        }
+    }
+
+    @Test
+    void shouldDocumentExitCodes() {
+        assertThat(run("--help").out).contains("Exit codes:", "0    done", "130   interrupted");
+    }
+
+    @Test
+    void shouldAskForACommand() {
+        assertThat(refused()).isEqualTo("muser: which command? (see muser --help)");
+    }
+
+    @Test
+    void shouldSuggestWhatComesNearToAWrongWord() {
+        assertThat(refused("srve")).contains("did you mean serve?");
+        assertThat(refused("serve", "edv", "-s", socket()))
+                .isEqualTo(
+                        "muser serve: there is no device 'edv': did you mean edu?"
+                                + " ('muser devices' lists them)");
+        assertThat(refused("serve", "edu", "--polcy=x")).contains("did you mean --policy?");
+    }
+
+    @Test
+    void shouldListDevicesWithTheirOptions() {
+        assertThat(run("devices").out).contains("edu ", "idio16 ", "--set inputs=loopback");
+        assertThat(run("devices", "--json").out)
+                .contains("\"name\" : \"edu\"", "\"default\" : \"loopback\"");
+    }
+
+    @Test
+    void shouldPrintACompletionScript() {
+        assertThat(run("completion").out)
+                .startsWith("#!/usr/bin/env bash")
+                .contains("--socket-path", "edu", "idio16");
+    }
+
+    @Test
+    void shouldRefuseToServeWithoutExactlyOneSocket() {
+        var message = "muser serve: give either --socket-path PATH or --fd N";
+        assertThat(refused("serve", "edu")).isEqualTo(message);
+        assertThat(refused("serve", "edu", "-s", socket(), "--fd", "3")).isEqualTo(message);
+    }
+
+    @Test
+    void shouldRefuseWrongValuesOfOptions() {
+        assertThat(refused("serve", "edu", "-s", socket(), "--policy", "lazy")).contains("lazy");
+        assertThat(refused("serve", "edu", "-s", socket(), "--spin", "50us"))
+                .contains("--spin is for --policy adaptive, and the policy is blocking");
+        assertThat(refused("serve", "edu", "-s", socket(), "--policy=adaptive", "--spin=fast"))
+                .contains("'fast' is not a duration such as 50us");
+        assertThat(refused("serve", "edu", "-s", socket(), "--max-transfer", "1K"))
+                .contains("--max-transfer 1024: must be 4K to 64M");
+        assertThat(refused("serve", "edu", "-s", socket(), "--max-transfer", "big"))
+                .contains("'big' is not a size");
+        assertThat(refused("serve", "edu", "-s", socket(), "--cpu", "100000"))
+                .contains("--cpu 100000: this process may run on {");
+        assertThat(refused("serve", "edu", "-s", socket(), "--count", "0"))
+                .contains("--count 0: must be at least 1");
+        assertThat(refused("serve", "edu", "--fd", "3", "--count", "2"))
+                .contains("--count needs --socket-path");
+        assertThat(refused("serve", "edu", "-s", socket(), "--allow-uid", "-5"))
+                .contains("not negative");
+        assertThat(refused("serve", "idio16", "-s", socket(), "--set", "inputs=sideways"))
+                .contains("option inputs of device idio16: 'sideways' is not loopback");
+        assertThat(refused("serve", "idio16", "-s", socket(), "--set", "colour=red"))
+                .contains("device idio16 has no option 'colour': it has inputs");
+    }
+
+    @Test
+    void shouldRefusePathsWhereNoSocketCanBe() throws IOException {
+        var longer = folder.resolve("x".repeat(108)).toString();
+        assertThat(refused("serve", "edu", "-s", longer)).contains("Linux allows 107");
+        assertThat(refused("inspect", longer)).contains("Linux allows 107");
+
+        var absent = folder.resolve("no/d.sock").toString();
+        assertThat(refused("serve", "edu", "-s", absent))
+                .contains("the folder " + folder.resolve("no") + " is not there: create it");
+
+        var file = Files.writeString(folder.resolve("file"), "precious");
+        assertThat(refused("serve", "edu", "-s", file.toString()))
+                .contains(file + " exists and is not a socket: remove it");
+        assertThat(file).hasContent("precious");
+    }
+
+    @Test
+    void shouldRefuseDescriptorsThatAreNoSockets() {
+        assertThat(refused("serve", "edu", "--fd", "9999"))
+                .contains("--fd 9999: no such descriptor is open");
+    }
+
+    @Test
+    void shouldSayWhyADeviceCannotBeInspected() throws IOException {
+        var file = Files.createFile(folder.resolve("file"));
+        assertThat(refused("inspect", socket())).contains("there is no socket at " + socket());
+        assertThat(refused("inspect", file.toString())).contains("is a file, not a socket");
+    }
+
+    @Test
+    void shouldQuotePathsForShellAndJson() {
+        assertThat(AttachHint.option(Path.of("/tmp/it's \"x\"")))
+                .isEqualTo(
+                        "-device"
+                            + " '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"/tmp/it'\\''s"
+                            + " \\\"x\\\"\"},\"x-msg-timeout\":60000}'");
+    }
+
+    @Test
+    void shouldLogOneLineWhateverAMessageHolds() {
+        assertThat(
+                        OneLineLoggers.format(
+                                System.Logger.Level.WARNING,
+                                "a\nb",
+                                new IllegalStateException("c\td")))
+                .isEqualTo("muser: warning: a b: java.lang.IllegalStateException: c d");
+    }
+}

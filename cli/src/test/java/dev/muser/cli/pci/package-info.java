@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.cli.pci;
+
+import org.jspecify.annotations.NullMarked;
