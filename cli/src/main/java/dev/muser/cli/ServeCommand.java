@@ -11,6 +11,7 @@ import dev.muser.server.DeviceServer;
 import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
 import dev.muser.server.ServerOptions;
+import dev.muser.server.WarmUp;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -109,6 +110,16 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             defaultValue = "1M",
             description = "Most data in one message: 4K to 64M, 1M unless given.")
     private int maxTransfer;
+
+    @Option(
+            names = "--warm-up",
+            paramLabel = "TIME",
+            converter = DurationConverter.class,
+            defaultValue = "50ms",
+            description =
+                    "How long to exercise the server before it listens, so that the first client"
+                            + " meets compiled code: 50ms unless given, 0s for not at all.")
+    private Duration warmUp = Duration.ZERO;
 
     @Option(
             names = "--until-stdin-closes",
@@ -217,6 +228,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             Function<EventLoop, VfioDevice> maker,
             ServerOptions options,
             List<Path> paths) {
+        if (!warmUp.isZero()) {
+            WarmUp.run(stop.loop(), warmUp);
+        }
         if (fd != null) {
             try {
                 stop.add(DeviceServer.adopt(stop.loop(), maker, Fd.adopt(fd), options));
