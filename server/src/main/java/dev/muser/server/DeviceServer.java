@@ -205,7 +205,7 @@ public final class DeviceServer implements AutoCloseable {
                 served.close();
             }
         } catch (Throwable t) {
-            LOG.log(Level.ERROR, "the device failed while it was closed", t);
+            log(Level.ERROR, "the device failed while it was closed", t);
         } finally {
             ended.complete(null);
         }
@@ -310,9 +310,7 @@ public final class DeviceServer implements AutoCloseable {
     }
 
     private void log(Level level, String message, @Nullable Throwable thrown) {
-        if (LOG.isLoggable(level) && logLimit.allows()) {
-            LOG.log(level, message, thrown);
-        }
+        logLimit.log(LOG, level, message, thrown);
     }
 
     /** The loop as the device has it: what the device does there fails for the device alone. */

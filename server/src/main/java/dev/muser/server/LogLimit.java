@@ -1,5 +1,9 @@
 package dev.muser.server;
 
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import org.jspecify.annotations.Nullable;
+
 /** Lets ten lines a second through, so that no client fills a disk. */
 final class LogLimit {
     private static final int PER_SECOND = 10;
@@ -7,7 +11,18 @@ final class LogLimit {
     private long second;
     private int lines;
 
-    boolean allows() {
+    /** Logs what a client or a device has caused. Never throws: no line is worth a loop. */
+    void log(Logger logger, Level level, String message, @Nullable Throwable thrown) {
+        try {
+            if (logger.isLoggable(level) && allows()) {
+                logger.log(level, message, thrown);
+            }
+        } catch (Throwable t) {
+            // Without descriptors or memory java.util.logging fails too.
+        }
+    }
+
+    private boolean allows() {
         long now = System.nanoTime() / 1_000_000_000;
         if (now != second) {
             second = now;

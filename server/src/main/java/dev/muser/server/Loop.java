@@ -11,6 +11,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.TimeZone;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -193,12 +194,15 @@ public final class Loop implements EventLoop, AutoCloseable {
 
     private void run(OptionalInt cpu) {
         try {
+            // The first log line of a process reads time zones from a file. When it comes at a time
+            // without descriptors, java.util.logging is broken for good.
+            TimeZone.getDefault();
             if (cpu.isPresent()) {
                 Affinity.pin(cpu.getAsInt());
             }
             turn();
         } catch (Throwable t) {
-            LOG.log(Level.ERROR, "loop " + thread.getName() + " failed", t);
+            log("it cannot go on", t);
         } finally {
             tasks.end(guard);
             List.copyOf(servers).forEach(server -> runSafely(server::loopEnded));
@@ -275,10 +279,12 @@ public final class Loop implements EventLoop, AutoCloseable {
             task.run();
             MemoryFault.fence();
         } catch (Throwable t) {
-            if (logLimit.allows()) {
-                LOG.log(Level.ERROR, "a device's task failed on loop " + thread.getName(), t);
-            }
+            log("a device's task failed", t);
         }
+    }
+
+    private void log(String message, Throwable thrown) {
+        logLimit.log(LOG, Level.ERROR, "loop " + thread.getName() + ": " + message, thrown);
     }
 
     private final class Watch implements Registration {
@@ -313,8 +319,8 @@ public final class Loop implements EventLoop, AutoCloseable {
                 MemoryFault.fence();
                 return worked;
             } catch (Throwable t) {
-                LOG.log(Level.ERROR, "a device's poller failed and is not called any more", t);
                 close();
+                log("a device's poller failed and is not called any more", t);
                 return false;
             }
         }

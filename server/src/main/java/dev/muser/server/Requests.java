@@ -134,8 +134,8 @@ final class Requests {
         try {
             dispatch(header);
         } catch (VfioException e) {
-            LOG.log(Level.DEBUG, e.getMessage());
             replies.error(e.errno());
+            logLimit.log(LOG, Level.DEBUG, String.valueOf(e.getMessage()), null);
         }
     }
 
@@ -385,9 +385,7 @@ final class Requests {
             farewell.run();
             MemoryFault.fence();
         } catch (Throwable t) {
-            if (logLimit.allows()) {
-                LOG.log(Level.ERROR, "the device failed while its client was detached", t);
-            }
+            logLimit.log(LOG, Level.ERROR, "the device failed while its client was detached", t);
         }
     }
 }
