@@ -11,8 +11,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 
 /**
- * {@code muser train}: goes through what the command is used for, in one process, for the
- * ahead-of-time cache that is recorded meanwhile.
+ * {@code muser train}: serves a device and drives it, for the ahead-of-time cache that is recorded
+ * meanwhile. No more than that: every class in the cache is memory of every server.
  */
 @Command(name = "train", hidden = true, description = "The training run of the build.")
 final class TrainCommand extends BaseCommand implements Callable<Integer> {
@@ -20,12 +20,7 @@ final class TrainCommand extends BaseCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        run("--help");
         run("--version");
-        run("devices");
-        run("devices", "--json");
-        run("serve", "--help");
-        run("serve", "edv", "--socket-path", "/");
         try (var workshop = new Workshop("train")) {
             serve(workshop.path("edu.sock"));
         }
@@ -39,8 +34,6 @@ final class TrainCommand extends BaseCommand implements Callable<Integer> {
         var silent = new PrintWriter(Writer.nullWriter());
         try (var _ = command.open()) {
             command.sayReady(silent);
-            run("inspect", socket.toString());
-            run("inspect", "--json", socket.toString());
             try (var device = RemoteDevice.connect(socket);
                     var function = new PciFunction(device)) {
                 drive(new EduDriver(function));

@@ -36,7 +36,10 @@ class ServeProcessTest {
 
     private Process serve(Path socket) throws IOException {
         var child = muser("serve", "edu", "--socket-path", socket.toString());
-        assertThat(child.inputReader().readLine()).isEqualTo("ready: edu at " + socket);
+        var line = child.inputReader().readLine();
+        assertThat(line)
+                .as(() -> child.isAlive() ? "running" : "ended with " + child.exitValue())
+                .isEqualTo("ready: edu at " + socket);
         return child;
     }
 
