@@ -3,7 +3,7 @@
 #   cli/target/lib        the modules, as Maven makes them
 #   cli/target/images/N   a copy that is never changed, so that what runs from it is not disturbed
 #     lib/                the modules
-#     muser.aot           classes and profiles of a training run (JEP 483, 514, 515)
+#     serve.aot, other.aot  classes and profiles of training runs (JEP 483, 514, 515)
 #   cli/target/stamp      its time: when the build began; its lines: N, and the JDK
 
 image_base=$muser_root/cli/target
@@ -62,10 +62,20 @@ image_modernise() {
 
 # Without the cache everything works, only the start takes longer.
 image_train() {
-    "$JAVA_HOME/bin/java" $JVM_OPTIONS -XX:AOTCacheOutput="$image/muser.aot" \
-        -p "$image/lib" -m dev.muser.cli/dev.muser.cli.Main train \
-        >"$image/train.log" 2>&1 9>&- ||
-        echo "muser: the training run failed, see $image/train.log; muser works, but starts slower" >&2
+    image_socket=$image/train.sock
+    image_record serve serve edu --warm-up 2s --until-stdin-closes -q --socket-path "$image_socket"
+    image_record other train
+}
+
+# Makes the cache of part $1 from a run with the other arguments.
+image_record() {
+    image_part=$1
+    shift
+    jvm_options "$image_part"
+    "$JAVA_HOME/bin/java" $jvm_options -XX:AOTCacheOutput="$image/$image_part.aot" \
+        -p "$image/lib" -m dev.muser.cli/dev.muser.cli.Main "$@" \
+        </dev/null >"$image/$image_part.log" 2>&1 9>&- ||
+        echo "muser: the training run failed, see $image/$image_part.log; muser works, but starts slower" >&2
 }
 
 # Removes all images but this one and the one before it, from which something may run.
