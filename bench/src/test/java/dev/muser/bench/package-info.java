@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.bench;
+
+import org.jspecify.annotations.NullMarked;
