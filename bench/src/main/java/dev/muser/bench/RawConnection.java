@@ -17,7 +17,7 @@ import java.util.List;
  */
 final class RawConnection implements AutoCloseable {
     /** Enough for a negotiation; the floor of large transfers asks for more. */
-    private static final int SMALL = 64 << 10;
+    private static final int SMALL = 4096;
 
     private static final int LARGE = 2 << 20;
     private static final long PATIENCE_NANOS = 10_000_000_000L;
