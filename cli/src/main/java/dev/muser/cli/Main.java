@@ -23,6 +23,7 @@ public final class Main {
                     new Subcommand("devices", DevicesCommand::new),
                     new Subcommand("inspect", InspectCommand::new),
                     new Subcommand("demo", DemoCommand::new),
+                    new Subcommand("bench", BenchCommand::new),
                     new Subcommand("completion", CompletionCommand::new),
                     new Subcommand("train", TrainCommand::new),
                     new Subcommand("pong", PongCommand::new));
