@@ -33,6 +33,7 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) {
+        EarlyStart.begin(arguments);
         exitCode = commandLine(arguments).execute(arguments);
         System.out.flush();
         System.exit(exitCode);

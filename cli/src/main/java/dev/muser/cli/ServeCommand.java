@@ -115,11 +115,10 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             names = "--warm-up",
             paramLabel = "TIME",
             converter = DurationConverter.class,
-            defaultValue = "50ms",
             description =
                     "How long to exercise the server before it listens, so that the first client"
                             + " meets compiled code: 50ms unless given, 0s for not at all.")
-    private Duration warmUp = Duration.ZERO;
+    private @Nullable Duration warmUp;
 
     @Option(
             names = "--until-stdin-closes",
@@ -228,9 +227,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             Function<EventLoop, VfioDevice> maker,
             ServerOptions options,
             List<Path> paths) {
-        if (!warmUp.isZero()) {
-            WarmUp.run(stop.loop(), warmUp);
-        }
+        warmUp(stop.loop());
         if (fd != null) {
             try {
                 stop.add(DeviceServer.adopt(stop.loop(), maker, Fd.adopt(fd), options));
@@ -247,6 +244,17 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             } catch (SyscallException e) {
                 throw SocketPaths.cannotListen(path, e);
             }
+        }
+    }
+
+    private void warmUp(Loop loop) {
+        var time = warmUp;
+        if (time == null) {
+            if (!EarlyStart.await()) {
+                WarmUp.run(loop, EarlyStart.TIME);
+            }
+        } else if (!time.isZero()) {
+            WarmUp.run(loop, time);
         }
     }
 
