@@ -16,7 +16,8 @@ import java.util.function.Supplier;
 
 /** Runs benchmarks, and prints each figure beside its floor as it comes. */
 public final class Bench {
-    private static final int MESSAGES = 1 << 19;
+    /** Messages whose allocation is counted, for each millisecond that a figure may take. */
+    private static final int MESSAGES_PER_MS = 700;
 
     private final BenchOptions options;
     private final Report report;
@@ -55,27 +56,16 @@ public final class Bench {
                 cpus.nextSetBit(client + 1) < 0 ? cpus.nextSetBit(0) : cpus.nextSetBit(client + 1);
         int server = options.serverCpu().orElse(second);
         report.begin(client, server);
-        if (options.benchmarks().stream().anyMatch(Benchmark::hasPolicy)) {
-            if (options.policies().contains(Policy.BLOCKING)) {
-                messages(folder, Policy.BLOCKING, client, client);
-            }
-            if (options.policies().contains(Policy.POLLING)) {
-                if (client == server) {
-                    report.note("polling is left out: it takes two CPUs, and there is one");
-                } else {
-                    messages(folder, Policy.POLLING, client, server);
-                }
-            }
+        boolean messages = options.benchmarks().stream().anyMatch(Benchmark::hasPolicy);
+        if (wants(Benchmark.ALLOCATION)
+                || (messages && options.policies().contains(Policy.BLOCKING))) {
+            messages(folder, Policy.BLOCKING, client, client);
         }
-        if (wants(Benchmark.ALLOCATION)) {
-            try (var setup = new Setup(folder, Policy.BLOCKING, client)) {
-                add(
-                        Measurement.of(
-                                Benchmark.ALLOCATION,
-                                null,
-                                Benchmark.ALLOCATION.title(),
-                                "bytes",
-                                pinned(client, () -> RegionProbes.allocation(setup, MESSAGES))));
+        if (messages && options.policies().contains(Policy.POLLING)) {
+            if (client == server) {
+                report.note("polling is left out: it takes two CPUs, and there is one");
+            } else {
+                messages(folder, Policy.POLLING, client, server);
             }
         }
         if (wants(Benchmark.START)) {
@@ -97,24 +87,40 @@ public final class Bench {
 
     private void messages(Path folder, Policy policy, int clientCpu, int serverCpu) {
         try (var setup = new Setup(folder, policy, serverCpu)) {
-            for (var benchmark : Benchmark.values()) {
-                if (benchmark.hasPolicy() && wants(benchmark)) {
-                    var result = pinned(clientCpu, () -> measure(benchmark, setup));
-                    add(
-                            new Measurement(
-                                    benchmark,
-                                    policy,
-                                    benchmark.title(),
-                                    "ns",
-                                    result.p50(),
-                                    result.p99(),
-                                    result.floor50(),
-                                    result.floor99(),
-                                    result.ratio(),
-                                    result.samples()));
+            if (options.policies().contains(policy)) {
+                for (var benchmark : Benchmark.values()) {
+                    if (benchmark.hasPolicy() && wants(benchmark)) {
+                        add(benchmark, policy, pinned(clientCpu, () -> measure(benchmark, setup)));
+                    }
                 }
             }
+            if (policy == Policy.BLOCKING && wants(Benchmark.ALLOCATION)) {
+                int messages =
+                        Math.clamp(MESSAGES_PER_MS * options.time().toMillis(), 65_536, 1 << 20);
+                add(
+                        Measurement.of(
+                                Benchmark.ALLOCATION,
+                                null,
+                                Benchmark.ALLOCATION.title(),
+                                "bytes",
+                                pinned(clientCpu, () -> RegionProbes.allocation(setup, messages))));
+            }
         }
+    }
+
+    private void add(Benchmark benchmark, Policy policy, Rounds.Result result) {
+        add(
+                new Measurement(
+                        benchmark,
+                        policy,
+                        benchmark.title(),
+                        "ns",
+                        result.p50(),
+                        result.p99(),
+                        result.floor50(),
+                        result.floor99(),
+                        result.ratio(),
+                        result.samples()));
     }
 
     private Rounds.Result measure(Benchmark benchmark, Setup setup) {

@@ -37,15 +37,17 @@ public record BenchOptions(
                     EnumSet.allOf(Policy.class),
                     OptionalInt.empty(),
                     OptionalInt.empty(),
-                    Duration.ofMillis(800),
-                    Duration.ofMillis(1200),
+                    Duration.ofMillis(720),
+                    Duration.ofMillis(900),
                     5,
                     1000,
                     false);
 
     /** Everything, in less than 15 seconds, and less exactly. */
     public static final BenchOptions QUICK =
-            DEFAULTS.withTime(Duration.ofMillis(150), Duration.ofMillis(250)).withStarts(2);
+            DEFAULTS.withTime(Duration.ofMillis(90), Duration.ofMillis(150))
+                    .withStarts(1)
+                    .withIdleDevices(200);
 
     public BenchOptions {
         benchmarks = Set.copyOf(benchmarks);
