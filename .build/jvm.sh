@@ -2,14 +2,16 @@
 
 # Sets jvm_options for a part of the command: serve or other.
 #
+# MaxDirectMemorySize: buffers of sessions, some 2 MiB for each client that sends the largest messages; as much as
+# -Xmx otherwise, and then thirty such clients would leave nothing for the others.
 # ArchiveRelocationMode=0: the cache stays where it was made for, so that its pages are the file's and are
 # shared by all servers (11 MiB less of private memory for each).
 jvm_options() {
     case $1 in
-    serve) jvm_options="-Xms3m -Xmn1m" ;;
+    serve) jvm_options="-Xms2m -Xmn512k" ;;
     *) jvm_options="-Xms8m" ;;
     esac
-    jvm_options="-XX:+UseSerialGC $jvm_options -Xmx64m -Xss512k -XX:ReservedCodeCacheSize=48m -XX:-UsePerfData
+    jvm_options="-XX:+UseSerialGC $jvm_options -Xmx64m -Xss512k -XX:ReservedCodeCacheSize=48m -XX:-UsePerfData -XX:MaxDirectMemorySize=4g
         -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0
         -Xlog:disable -Xlog:all=error,aot*=off,cds*=off:stderr
         --enable-native-access=dev.muser.linux"
