@@ -95,8 +95,8 @@ public final class Bench {
                 }
             }
             if (policy == Policy.BLOCKING && wants(Benchmark.ALLOCATION)) {
-                int messages =
-                        Math.clamp(MESSAGES_PER_MS * options.time().toMillis(), 65_536, 1 << 20);
+                long time = options.time().toMillis();
+                int messages = Math.clamp(MESSAGES_PER_MS * time, 65_536, 1 << 20);
                 add(
                         Measurement.of(
                                 Benchmark.ALLOCATION,
