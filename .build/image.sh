@@ -9,22 +9,35 @@
 image_base=$muser_root/cli/target
 image_stamp=$image_base/stamp
 
-# Sets image to the image's folder when it is up to date, or fails. Starts one process.
-image_is_current() {
+# Sets image to the folder of what was built last, or fails. Starts no process.
+image_find() {
     [ -r "$image_stamp" ] || return 1
     { IFS= read -r image_name && IFS= read -r image_jdk; } <"$image_stamp" || return 1
-    [ "$image_jdk" = "$JAVA_HOME" ] && [ -d "$image_base/images/$image_name" ] || return 1
     image=$image_base/images/$image_name
-    [ -z "$(find "$muser_root/pom.xml" "$muser_root"/*/pom.xml "$muser_root"/*/src/main \
+    [ "$image_jdk" = "$JAVA_HOME" ] && [ -d "$image" ]
+}
+
+# The same, but fails also when a source is newer. Starts one process.
+image_is_current() {
+    image_find && [ -z "$(find "$muser_root/pom.xml" "$muser_root"/*/pom.xml "$muser_root"/*/src/main \
         "$muser_root/muser" "$muser_root/.build" -newer "$image_stamp" -print -quit)" ]
 }
 
+# Builds the image, unless another process does so meanwhile, and sets image. In a subshell, for what it
+# opens: a descriptor that the caller hands to 'muser serve --fd' keeps its number and its file.
 image_build() {
+    (image_build_alone </dev/null) && image_find
+}
+
+image_build_alone() {
     command -v mvn >/dev/null || {
         echo "muser: Maven is needed to build: apt install maven, or put mvn on PATH" >&2
         return 2
     }
-    mkdir -p "$image_base/images"
+    mkdir -p "$image_base/images" 2>/dev/null && [ -w "$image_base/images" ] || {
+        echo "muser: it must be built, and this user cannot write $image_base: build it as its owner" >&2
+        return 2
+    }
     exec 9>"$image_base/images/lock"
     flock 9
     if ! image_is_current; then # nobody built it while this process waited
@@ -47,7 +60,6 @@ image_build() {
         mv "$image_base/images/stamp" "$image_stamp"
         image_tidy
     fi
-    exec 9>&-
 }
 
 # Picocli's classes are of a format (Java 5) that the cache does not take.

@@ -25,7 +25,7 @@ jdk_on_path() {
     jdk_path=${jdk_path%/bin/*}
 }
 
-# Sets JAVA_HOME to the first JDK that is new enough; else says what there is, and fails.
+# Sets JAVA_HOME to the first JDK that is new enough; else says in one line what there is, and fails.
 find_jdk() {
     jdk_found=
     for jdk_home in "${JAVA_HOME-}" "${JDK25_HOME-}" javac java /usr/lib/jvm/* \
@@ -42,23 +42,13 @@ find_jdk() {
             export JAVA_HOME
             return 0
         fi
-        case $jdk_found in
-        *"$jdk_home
-"*) ;;
-        *) jdk_found="$jdk_found  JDK $jdk_full in $jdk_home
-" ;;
+        case " $jdk_found " in
+        *" $jdk_full "*) ;;
+        *) jdk_found="$jdk_found $jdk_full" ;;
         esac
     done
-    {
-        echo "Muser needs a JDK of version $JDK_LEAST or later, and none was found."
-        if [ -n "$jdk_found" ]; then
-            echo "Found, but too old:"
-            printf %s "$jdk_found"
-        fi
-        echo "Looked in JAVA_HOME, JDK25_HOME, PATH, /usr/lib/jvm, ~/.sdkman and ~/.jdks. To install one:"
-        echo "  Debian 13, Ubuntu:  apt install openjdk-25-jdk-headless"
-        echo "  Fedora:             dnf install java-25-openjdk-devel"
-        echo "  anywhere:           unpack a JDK 25 below ~/.jdks, or set JAVA_HOME to one"
-    } >&2
+    echo "muser: a JDK $JDK_LEAST or later is needed${jdk_found:+, and there is only$jdk_found}:" \
+        "'apt install openjdk-$JDK_LEAST-jdk-headless', 'dnf install java-$JDK_LEAST-openjdk-devel'," \
+        "or set JAVA_HOME to one (looked there, in JDK25_HOME, PATH, /usr/lib/jvm, ~/.sdkman, ~/.jdks)" >&2
     return 1
 }
