@@ -37,6 +37,7 @@ public final class Errno {
     public static final int EOVERFLOW = 75;
     public static final int ENOTSOCK = 88;
     public static final int EMSGSIZE = 90;
+    public static final int EPROTOTYPE = 91;
     public static final int EOPNOTSUPP = 95;
     public static final int EADDRINUSE = 98;
     public static final int ECONNRESET = 104;
@@ -81,6 +82,7 @@ public final class Errno {
                     entry(EOVERFLOW, "EOVERFLOW", "value too large"),
                     entry(ENOTSOCK, "ENOTSOCK", "not a socket"),
                     entry(EMSGSIZE, "EMSGSIZE", "message too long"),
+                    entry(EPROTOTYPE, "EPROTOTYPE", "wrong type of socket"),
                     entry(EOPNOTSUPP, "EOPNOTSUPP", "operation not supported"),
                     entry(EADDRINUSE, "EADDRINUSE", "address in use"),
                     entry(ECONNRESET, "ECONNRESET", "connection reset by the other end"),

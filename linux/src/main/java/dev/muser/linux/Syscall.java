@@ -32,6 +32,7 @@ final class Syscall {
     static final int SHUTDOWN = 48;
     static final int BIND = 49;
     static final int LISTEN = 50;
+    static final int GETPEERNAME = 52;
     static final int SOCKETPAIR = 53;
     static final int SETSOCKOPT = 54;
     static final int GETSOCKOPT = 55;

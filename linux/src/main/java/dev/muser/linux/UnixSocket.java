@@ -83,11 +83,12 @@ public final class UnixSocket implements AutoCloseable {
     /**
      * Takes ownership of a descriptor that should be a connected UNIX stream socket.
      *
-     * @throws SyscallException ENOTSOCK when it is something else; the descriptor stays the
-     *     caller's
+     * @throws SyscallException ENOTSOCK when it is something else, ENOTCONN when it was never
+     *     connected; the descriptor stays the caller's
      */
     public static UnixSocket adopt(Fd fd) {
         requireUnixStream(fd);
+        requirePeer(fd);
         return new UnixSocket(fd);
     }
 
@@ -95,6 +96,18 @@ public final class UnixSocket implements AutoCloseable {
         if (intOption(fd, SO_DOMAIN) != SocketAddress.AF_UNIX
                 || intOption(fd, SO_TYPE) != SOCK_STREAM) {
             throw new SyscallException("use " + fd + " as UNIX stream socket", Errno.ENOTSOCK);
+        }
+    }
+
+    private static void requirePeer(Fd fd) {
+        try (var arena = Arena.ofConfined()) {
+            var address = arena.allocate(SocketAddress.SIZE, 8);
+            var length = arena.allocate(4, 4);
+            length.set(JAVA_INT, 0, SocketAddress.SIZE);
+            Syscall.check(
+                    "getpeername",
+                    Syscall.call(
+                            Syscall.GETPEERNAME, fd.number(), address.address(), length.address()));
         }
     }
 

@@ -264,6 +264,12 @@ class MessageTest {
                     .returns(Errno.ENOTSOCK, SyscallException::errno);
             assertThat(event.isOpen()).isTrue();
         }
+        try (var unconnected = UnixSocket.create()) {
+            assertThatExceptionOfType(SyscallException.class)
+                    .isThrownBy(() -> UnixSocket.adopt(unconnected))
+                    .returns(Errno.ENOTCONN, SyscallException::errno);
+            assertThat(unconnected.isOpen()).isTrue();
+        }
     }
 
     @Test
