@@ -29,6 +29,12 @@ public enum Policy {
         return name().toLowerCase(Locale.ROOT);
     }
 
+    /** As it is typed. */
+    @Override
+    public String toString() {
+        return id();
+    }
+
     /**
      * Finds a policy by its {@link #id}.
      *

@@ -9,11 +9,17 @@ final class AttachHint {
 
     private AttachHint() {}
 
-    /** Returns the {@code -device} option, quoted for a POSIX shell. */
+    /**
+     * Returns the {@code -device} option, quoted for a POSIX shell. The path is absolute, unless
+     * only the relative one is short enough for a socket.
+     */
     static String option(Path socket) {
+        var absolute = socket.toAbsolutePath();
         var json =
                 "{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"%s\"},\"x-msg-timeout\":%d}"
-                        .formatted(escape(socket.toAbsolutePath().toString()), TIMEOUT);
+                        .formatted(
+                                escape((SocketPaths.fits(absolute) ? absolute : socket).toString()),
+                                TIMEOUT);
         return "-device '" + json.replace("'", "'\\''") + "'";
     }
 

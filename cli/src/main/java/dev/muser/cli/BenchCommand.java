@@ -42,6 +42,7 @@ final class BenchCommand extends BaseCommand implements Callable<Integer> {
     @Option(
             names = "--policy",
             paramLabel = "POLICY",
+            converter = PolicyConverter.class,
             description =
                     "How both sides wait: blocking, on one CPU; polling, on two. Both unless"
                             + " given.")
@@ -55,6 +56,12 @@ final class BenchCommand extends BaseCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Print JSON, one object for each figure.")
     private boolean json;
+
+    static final class PolicyConverter extends Choice<Policy> {
+        PolicyConverter() {
+            super(Policy.values());
+        }
+    }
 
     /** What can be typed for BENCHMARK. */
     static final class Names implements Iterable<String> {

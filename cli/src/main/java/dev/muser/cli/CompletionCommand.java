@@ -8,7 +8,11 @@ import picocli.CommandLine.Command;
 @Command(
         name = "completion",
         description = "Print a script with which bash and zsh complete muser's command lines.",
-        footer = {"", "For the running shell:  source <(muser completion)"})
+        footer = {
+            "",
+            "For the running shell:  source <(./muser completion)",
+            "It completes './muser', and 'muser' where that is on PATH."
+        })
 final class CompletionCommand extends BaseCommand implements Callable<Integer> {
     @Override
     public Integer call() {

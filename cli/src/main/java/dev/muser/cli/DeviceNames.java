@@ -23,11 +23,12 @@ final class DeviceNames implements Iterable<String> {
 
     private static UserError unknown(String name) {
         var message = new StringBuilder("there is no device '").append(name).append('\'');
-        int best = Math.max(2, name.length() / 2) + 1; // edits; beyond that it is another word
+        int best = Integer.MAX_VALUE;
         var nearest = "";
         for (var model : Devices.all()) {
-            int edits = edits(name, model.name());
-            if (edits < best || model.name().startsWith(name)) {
+            int edits = Spelling.edits(name, model.name());
+            if (edits < best
+                    && (Spelling.isNear(name, model.name()) || model.name().startsWith(name))) {
                 best = edits;
                 nearest = model.name();
             }
@@ -36,23 +37,5 @@ final class DeviceNames implements Iterable<String> {
             message.append(": did you mean ").append(nearest).append('?');
         }
         return new UserError(message + " ('muser devices' lists them)");
-    }
-
-    /** Returns how many letters have to be added, removed or changed: Levenshtein's distance. */
-    private static int edits(String from, String to) {
-        var row = new int[to.length() + 1];
-        for (int j = 0; j <= to.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= from.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= to.length(); j++) {
-                int changed = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(changed, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[to.length()];
     }
 }

@@ -56,7 +56,7 @@ final class InspectCommand extends BaseCommand implements Callable<Integer> {
             throw SocketPaths.cannotConnect(socket, e);
         } catch (DisconnectedException e) {
             throw new UserError(
-                    "%s (a device has one client at a time: is another one using it?)"
+                    "%s (is it a vfio-user server, without another client? It has one at a time)"
                             .formatted(e.getMessage()));
         } catch (VfioException e) {
             throw new UserError("the server at %s refused: %s".formatted(socket, e.getMessage()));

@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Where the {@code muser} command begins. */
@@ -34,9 +35,24 @@ public final class Main {
 
     public static void main(String[] arguments) {
         EarlyStart.begin(arguments);
-        exitCode = commandLine(arguments).execute(arguments);
-        System.out.flush();
+        exitCode = execute(arguments);
         System.exit(exitCode);
+    }
+
+    private static int execute(String[] arguments) {
+        var line = commandLine(arguments);
+        int code;
+        try {
+            code = line.execute(arguments);
+        } catch (OutOfMemoryError e) {
+            line.getErr().println("muser: out of memory: give it more by MUSER_JVM_OPTIONS=-Xmx1g");
+            return ExitCode.FAILED;
+        }
+        if (line.getOut().checkError() && code == ExitCode.OK) { // flushes
+            line.getErr().println("muser: the output could not be written");
+            return ExitCode.FAILED;
+        }
+        return code;
     }
 
     /** Returns what the command came to; 0 while it runs. */
@@ -69,7 +85,8 @@ public final class Main {
         line.setErr(writer(System.err));
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(Terminal.hasColours() ? Ansi.ON : Ansi.OFF));
-        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.registerConverter(Integer.class, Main::integer);
+        line.registerConverter(int.class, Main::integer);
         line.setUsageHelpAutoWidth(false);
         line.setUsageHelpWidth(96);
         line.setExecutionStrategy(Main::run);
@@ -90,17 +107,48 @@ public final class Main {
 
     private static int usage(ParameterException e) {
         var command = e.getCommandLine();
-        var message = new StringBuilder(firstLine(String.valueOf(e.getMessage())));
+        var message = new StringBuilder();
         if (e instanceof UnmatchedArgumentException unmatched) {
-            var near = unmatched.getSuggestions();
+            message.append(unmatched(command, unmatched.getUnmatched().getFirst()));
+            var near = near(unmatched);
             if (!near.isEmpty()) {
                 message.append(": did you mean ").append(String.join(" or ", near)).append('?');
             }
+        } else {
+            message.append(firstLine(String.valueOf(e.getMessage())));
         }
         var name = command.getCommandSpec().qualifiedName();
         command.getErr().printf("%s: %s (see %s --help)%n", name, message, name);
         command.getErr().flush();
         return ExitCode.USAGE;
+    }
+
+    /** Picocli suggests some word for any other. */
+    private static List<String> near(UnmatchedArgumentException unmatched) {
+        var word = unmatched.getUnmatched().getFirst();
+        int equals = word.indexOf('=');
+        var typed = equals < 0 ? word : word.substring(0, equals);
+        return unmatched.getSuggestions().stream()
+                .filter(meant -> Spelling.isNear(typed, meant))
+                .toList();
+    }
+
+    private static String unmatched(CommandLine command, String word) {
+        if (word.startsWith("-")) {
+            return "there is no option '" + word + "'";
+        }
+        return command.getSubcommands().isEmpty()
+                ? "'" + word + "' is one argument too many"
+                : "there is no command '" + word + "'";
+    }
+
+    private static int integer(String text) {
+        try {
+            return Integer.parseInt(text);
+        } catch (NumberFormatException e) {
+            throw new TypeConversionException(
+                    "'%s' is not a whole number of at most %d".formatted(text, Integer.MAX_VALUE));
+        }
     }
 
     private static int failed(Exception e, CommandLine command) {

@@ -13,7 +13,8 @@ import picocli.CommandLine.ParameterException;
             " 0:done",
             " 1:a check failed, the other side went away, or Muser itself is at fault",
             " 2:the command line, or what it names, is wrong",
-            "130:interrupted (Ctrl-C); 'serve' ends with 0, since that is how it is stopped"
+            "130:interrupted (Ctrl-C); 143: ended by SIGTERM. 'serve' ends with 0 after either,",
+            "   :since that is how it is stopped"
         },
         footer = {
             "",

@@ -16,10 +16,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -44,7 +42,19 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     enum Policy {
         BLOCKING,
         POLLING,
-        ADAPTIVE
+        ADAPTIVE;
+
+        /** As it is typed. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        static final class Converter extends Choice<Policy> {
+            Converter() {
+                super(values());
+            }
+        }
     }
 
     @Parameters(
@@ -68,8 +78,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     @Option(
             names = "--set",
             paramLabel = "NAME=VALUE",
-            description = "Set an option of the device.")
-    private Map<String, String> settings = new LinkedHashMap<>();
+            converter = Setting.Converter.class,
+            description = "Set an option of the device: 'muser devices' lists them.")
+    private List<Setting> settings = List.of();
 
     @Option(
             names = "--count",
@@ -81,12 +92,16 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     @Option(
             names = "--allow-uid",
             paramLabel = "UID",
-            description = "Take clients of this user only. May be repeated.")
+            converter = UserIdConverter.class,
+            description =
+                    "Take clients of this user only. May be repeated. The socket has mode 0600 all"
+                            + " the same: for a user other than yourself, chown or chmod it too.")
     private Set<Integer> users = Set.of();
 
     @Option(
             names = "--policy",
             paramLabel = "POLICY",
+            converter = Policy.Converter.class,
             defaultValue = "blocking",
             description =
                     "What to do without work: blocking, polling or adaptive. Blocking costs no CPU,"
@@ -155,7 +170,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         var stop = new OrderlyStop(Loop.start("muser-" + device, loopPolicy, pinned()));
         try {
             start(stop, maker, options, paths);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             stop.close();
             throw e;
         }
@@ -178,7 +193,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     private Function<EventLoop, VfioDevice> maker() {
         var model = DeviceNames.find(device);
         try {
-            var factory = model.factory(settings);
+            var factory = model.factory(Setting.map(settings));
             return loop -> PciDevice.create(factory, loop);
         } catch (IllegalArgumentException e) {
             throw new UserError(String.valueOf(e.getMessage()));
@@ -186,9 +201,6 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     }
 
     private ServerOptions options() {
-        if (users.stream().anyMatch(uid -> uid < 0)) {
-            throw new UserError("--allow-uid: a user's number is not negative");
-        }
         try {
             return ServerOptions.DEFAULTS.withAllowedUsers(users).withMaxTransfer(maxTransfer);
         } catch (IllegalArgumentException e) {
@@ -198,9 +210,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     private LoopPolicy loopPolicy() {
         if (spin != null && policy != Policy.ADAPTIVE) {
-            throw new UserError(
-                    "--spin is for --policy adaptive, and the policy is "
-                            + policy.name().toLowerCase(Locale.ROOT));
+            throw new UserError("--spin is for --policy adaptive, and the policy is " + policy);
         }
         return switch (policy) {
             case BLOCKING -> LoopPolicy.BLOCKING;
@@ -233,9 +243,12 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 stop.add(DeviceServer.adopt(stop.loop(), maker, Fd.adopt(fd), options));
             } catch (SyscallException e) {
                 throw new UserError(
-                        e.errno() == Errno.EBADF
-                                ? "--fd %d: no such descriptor is open".formatted(fd)
-                                : "--fd %d is not a UNIX stream socket".formatted(fd));
+                        switch (e.errno()) {
+                            case Errno.EBADF -> "--fd %d: no such descriptor is open".formatted(fd);
+                            case Errno.ENOTCONN ->
+                                    "--fd %d neither listens nor is connected".formatted(fd);
+                            default -> "--fd %d is not a UNIX stream socket".formatted(fd);
+                        });
             }
         }
         for (var path : paths) {
@@ -274,7 +287,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                         "ready: %d of %s at %s to %s%n",
                         paths.size(), device, first, paths.getLast());
             }
-            out.println("QEMU 11.1 or later gets it by");
+            out.printf("QEMU 11.1 or later gets %s by%n", paths.size() == 1 ? "it" : "the first");
             out.println("  " + AttachHint.option(first));
             out.println("and its memory must be shared:");
             out.println("  " + AttachHint.memory());

@@ -2,6 +2,7 @@ package dev.muser.cli;
 
 import dev.muser.linux.Errno;
 import dev.muser.linux.SyscallException;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,11 @@ import java.util.stream.IntStream;
 final class SocketPaths {
     /** {@code sun_path} has 108 bytes, the last of which is zero. */
     private static final int MOST = 107;
+
+    /** The bits of a file's mode that say what it is, and those of a socket ({@code inode(7)}). */
+    private static final int S_IFMT = 0xf000;
+
+    private static final int S_IFSOCK = 0xc000;
 
     private SocketPaths() {}
 
@@ -35,15 +41,23 @@ final class SocketPaths {
      * @throws UserError when {@code path} is too long for a socket
      */
     static void check(Path path) {
-        int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
         if (path.toString().isEmpty() || path.getFileName() == null) {
             throw new UserError("'" + path + "' is not the path of a socket");
         }
-        if (length > MOST) {
+        if (!fits(path)) {
             throw new UserError(
                     "the socket's path has %d bytes, and Linux allows %d: choose a shorter one than %s"
-                            .formatted(length, MOST, path));
+                            .formatted(length(path), MOST, path));
         }
+    }
+
+    /** Whether {@code path} is short enough for a socket. */
+    static boolean fits(Path path) {
+        return length(path) <= MOST;
+    }
+
+    private static int length(Path path) {
+        return path.toString().getBytes(StandardCharsets.UTF_8).length;
     }
 
     /** Says why nobody can listen at {@code path}, and what to do. */
@@ -60,8 +74,11 @@ final class SocketPaths {
                     case Errno.ENOENT, Errno.ENOTDIR ->
                             Files.isDirectory(folder)
                                     ? "cannot listen at %s: %s".formatted(path, e.getMessage())
-                                    : "the folder %s is not there: create it, or choose another path"
-                                            .formatted(folder);
+                                    : Files.exists(folder)
+                                            ? "%s is not a folder: choose another path"
+                                                    .formatted(folder)
+                                            : "the folder %s is not there: create it, or choose another path"
+                                                    .formatted(folder);
                     case Errno.EACCES, Errno.EPERM ->
                             Files.isWritable(folder)
                                     ? "the socket at %s belongs to another user: choose another path"
@@ -84,15 +101,33 @@ final class SocketPaths {
                     case Errno.ENOENT, Errno.ENOTDIR ->
                             "there is no socket at %s: is the device being served?".formatted(path);
                     case Errno.ECONNREFUSED ->
-                            Files.isRegularFile(path)
-                                    ? "%s is a file, not a socket".formatted(path)
+                            !isSocket(path)
+                                    ? "%s is %s, not a socket".formatted(path, kind(path))
                                     : "nobody listens at %s: the server has ended".formatted(path);
                     case Errno.EACCES, Errno.EPERM ->
                             "this user may not use the socket %s".formatted(path);
+                    case Errno.EPROTOTYPE ->
+                            "%s is a datagram socket: a vfio-user server has a stream socket"
+                                    .formatted(path);
                     case Errno.EAGAIN ->
                             "the server at %s has a client, and others waiting".formatted(path);
                     default -> "cannot connect to %s: %s".formatted(path, e.getMessage());
                 });
+    }
+
+    private static boolean isSocket(Path path) {
+        try {
+            int mode = (Integer) Files.getAttribute(path, "unix:mode");
+            return (mode & S_IFMT) == S_IFSOCK;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static String kind(Path path) {
+        return Files.isDirectory(path)
+                ? "a folder"
+                : Files.isRegularFile(path) ? "a file" : "a pipe or a device";
     }
 
     private static Path folder(Path path) {

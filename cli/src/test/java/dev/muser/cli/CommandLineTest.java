@@ -68,7 +68,11 @@ class CommandLineTest {
                 .isEqualTo(
                         "muser serve: there is no device 'edv': did you mean edu?"
                                 + " ('muser devices' lists them)");
-        assertThat(refused("serve", "edu", "--polcy=x")).contains("did you mean --policy?");
+        assertThat(refused("serve", "edu", "--polcy=x"))
+                .contains("there is no option '--polcy=x': did you mean --policy?");
+        assertThat(refused("frobnicate"))
+                .isEqualTo("muser: there is no command 'frobnicate' (see muser --help)");
+        assertThat(refused("devices", "edu")).contains("'edu' is one argument too many");
     }
 
     @Test
@@ -82,7 +86,8 @@ class CommandLineTest {
     void shouldPrintACompletionScript() {
         assertThat(run("completion").out)
                 .startsWith("#!/usr/bin/env bash")
-                .contains("--socket-path", "edu", "idio16");
+                .contains("--socket-path", "edu", "idio16", "polling")
+                .doesNotContain("POLLING");
     }
 
     @Test
@@ -94,7 +99,8 @@ class CommandLineTest {
 
     @Test
     void shouldRefuseWrongValuesOfOptions() {
-        assertThat(refused("serve", "edu", "-s", socket(), "--policy", "lazy")).contains("lazy");
+        assertThat(refused("serve", "edu", "-s", socket(), "--policy", "lazy"))
+                .contains("'lazy' is none of blocking, polling, adaptive");
         assertThat(refused("serve", "edu", "-s", socket(), "--spin", "50us"))
                 .contains("--spin is for --policy adaptive, and the policy is blocking");
         assertThat(refused("serve", "edu", "-s", socket(), "--policy=adaptive", "--spin=fast"))
@@ -109,8 +115,14 @@ class CommandLineTest {
                 .contains("--count 0: must be at least 1");
         assertThat(refused("serve", "edu", "--fd", "3", "--count", "2"))
                 .contains("--count needs --socket-path");
-        assertThat(refused("serve", "edu", "-s", socket(), "--allow-uid", "-5"))
-                .contains("not negative");
+        assertThat(refused("serve", "edu", "-s", socket(), "--count", "few"))
+                .contains("'few' is not a whole number");
+        for (var user : new String[] {"-5", "root", "4294967295"}) {
+            assertThat(refused("serve", "edu", "-s", socket(), "--allow-uid", user))
+                    .contains("'" + user + "' is not a user's number");
+        }
+        assertThat(refused("serve", "edu", "-s", socket(), "--set", "inputs"))
+                .contains("'inputs' is not NAME=VALUE");
         assertThat(refused("serve", "idio16", "-s", socket(), "--set", "inputs=sideways"))
                 .contains("option inputs of device idio16: 'sideways' is not loopback");
         assertThat(refused("serve", "idio16", "-s", socket(), "--set", "colour=red"))
@@ -128,6 +140,8 @@ class CommandLineTest {
                 .contains("the folder " + folder.resolve("no") + " is not there: create it");
 
         var file = Files.writeString(folder.resolve("file"), "precious");
+        assertThat(refused("serve", "edu", "-s", file.resolve("d.sock").toString()))
+                .contains(file + " is not a folder");
         assertThat(refused("serve", "edu", "-s", file.toString()))
                 .contains(file + " exists and is not a socket: remove it");
         assertThat(file).hasContent("precious");
@@ -144,6 +158,7 @@ class CommandLineTest {
         var file = Files.createFile(folder.resolve("file"));
         assertThat(refused("inspect", socket())).contains("there is no socket at " + socket());
         assertThat(refused("inspect", file.toString())).contains("is a file, not a socket");
+        assertThat(refused("inspect", folder.toString())).contains("is a folder, not a socket");
     }
 
     @Test
@@ -153,6 +168,12 @@ class CommandLineTest {
                         "-device"
                             + " '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"/tmp/it'\\''s"
                             + " \\\"x\\\"\"},\"x-msg-timeout\":60000}'");
+    }
+
+    @Test
+    void shouldGiveQemuARelativePathWhereTheAbsoluteOneIsTooLong() {
+        var relative = Path.of("x".repeat(107));
+        assertThat(AttachHint.option(relative)).contains("\"path\":\"" + relative + "\"");
     }
 
     @Test
