@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.TimeZone;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -35,6 +37,7 @@ public final class Loop implements EventLoop, AutoCloseable {
 
     private final LoopPolicy policy;
     private final Thread thread;
+    private final CompletableFuture<Void> started = new CompletableFuture<>();
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Epoll epoll = new Epoll(EVENTS);
     private final Tasks tasks = new Tasks();
@@ -69,10 +72,21 @@ public final class Loop implements EventLoop, AutoCloseable {
      * Starts a loop on a thread of its own.
      *
      * @param cpu the CPU to pin the thread to, if any
+     * @throws dev.muser.linux.SyscallException EINVAL when this process may not use such a CPU
      */
     public static Loop start(String name, LoopPolicy policy, OptionalInt cpu) {
         var loop = new Loop(name, policy, cpu);
         loop.thread.start();
+        try {
+            loop.started.join();
+        } catch (CompletionException e) {
+            loop.awaitEnd();
+            switch (e.getCause()) {
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw e;
+            }
+        }
         return loop;
     }
 
@@ -200,9 +214,12 @@ public final class Loop implements EventLoop, AutoCloseable {
             if (cpu.isPresent()) {
                 Affinity.pin(cpu.getAsInt());
             }
+            started.complete(null);
             turn();
         } catch (Throwable t) {
-            log("it cannot go on", t);
+            if (!started.completeExceptionally(t)) { // else whoever started it is told
+                log("it cannot go on", t);
+            }
         } finally {
             tasks.end(guard);
             List.copyOf(servers).forEach(server -> runSafely(server::loopEnded));

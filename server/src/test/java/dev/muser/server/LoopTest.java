@@ -42,6 +42,15 @@ final class LoopTest extends ServerTest {
         return result.join();
     }
 
+    @Test
+    void shouldSayThatThereIsNoSuchCpu() {
+        assertThatThrownBy(
+                        () -> Loop.start("lost", LoopPolicy.BLOCKING, OptionalInt.of(8000)).close())
+                .isInstanceOfSatisfying(
+                        SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL))
+                .hasMessageContaining("8000");
+    }
+
     @ParameterizedTest
     @MethodSource("policies")
     void shouldServeManyDevicesOnOneLoop(LoopPolicy policy) {
