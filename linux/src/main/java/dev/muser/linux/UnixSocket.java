@@ -126,6 +126,11 @@ public final class UnixSocket implements AutoCloseable {
         return fd;
     }
 
+    /** Returns how many bytes of kernel memory what was sent and not yet received may take. */
+    public int sendBuffer() {
+        return intOption(fd, SO_SNDBUF);
+    }
+
     /** Asks the kernel for a send buffer of this many bytes; it may give less. */
     public void sendBuffer(int bytes) {
         intOption(fd, SO_SNDBUF, bytes);

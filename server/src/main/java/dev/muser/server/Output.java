@@ -20,7 +20,7 @@ import java.util.List;
 final class Output implements AutoCloseable {
     private static final int INITIAL = 16 * 1024;
 
-    /** What the kernel surely queues whole or not at all. */
+    /** What the kernel queues whole or not at all, if the send buffer is large enough. */
     private static final int TOGETHER = 16 * 1024;
 
     /**
@@ -32,6 +32,10 @@ final class Output implements AutoCloseable {
     private record Attached(long at, List<Fd> lent, List<Fd> owned) {}
 
     private final UnixSocket socket;
+
+    /** What the kernel surely queues whole or not at all, in bytes. */
+    private final int together;
+
     private Arena arena = Arena.ofConfined();
     private MemorySegment buffer = arena.allocate(INITIAL, 8);
 
@@ -50,6 +54,8 @@ final class Output implements AutoCloseable {
 
     Output(UnixSocket socket) {
         this.socket = socket;
+        // unix_stream_sendmsg() cuts what is longer than half of the buffer, less 64, into pieces
+        together = Math.min(TOGETHER, socket.sendBuffer() / 2 - 64);
     }
 
     /** Hot. Returns where messages are written; changes with each {@link #reserve}. */
@@ -136,7 +142,7 @@ final class Output implements AutoCloseable {
         while (head + length < tail) {
             int next = size(head + length);
             boolean hasOwnDescriptors = first != null && first.at <= position + length;
-            if (hasOwnDescriptors || length + next > TOGETHER) {
+            if (hasOwnDescriptors || length + next > together) {
                 break;
             }
             length += next;
