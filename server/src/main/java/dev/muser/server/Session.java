@@ -22,6 +22,9 @@ final class Session implements Source {
     /** Above so many bytes of unread replies the client's next message has to wait. */
     private static final int UNREAD_REPLIES = 256 * 1024;
 
+    /** So long may the messages of one turn take before others have theirs. */
+    private static final long TURN_NANOS = 1_000_000;
+
     private final Loop loop;
     private final ServerOptions options;
     private final UnixSocket socket;
@@ -138,9 +141,18 @@ final class Session implements Source {
     }
 
     private void handleMessages() {
+        long began = 0;
         for (int n = options.messagesPerTurn();
                 n > 0 && input.hasMessage() && output.pending() < UNREAD_REPLIES;
                 n--) {
+            if (n < options.messagesPerTurn()) { // a single message needs no clock
+                long now = System.nanoTime();
+                if (began == 0) {
+                    began = now;
+                } else if (now - began > TURN_NANOS) {
+                    break;
+                }
+            }
             handleOne();
         }
         // Here and not in the middle of another client's turn, or of the loop.

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -242,5 +243,49 @@ final class HostileClientTest extends ServerTest {
         done.countDown();
         flood.join();
         flooding.expectServed();
+    }
+
+    /** A message of 36 bytes can signal 2048 eventfds: a count of messages is no bound on time. */
+    @Test
+    void shouldServeOthersBetweenMessagesThatTakeLong() throws Exception {
+        var loop = loop(LoopPolicy.BLOCKING);
+        var slow = connect(loop, device, ServerOptions.DEFAULTS);
+        var other = anotherDevice();
+        var neighbour = connect(loop, other, ServerOptions.DEFAULTS);
+        slow.negotiate();
+        neighbour.negotiate();
+        device.recording = false;
+        var begun = new CountDownLatch(1);
+        var asked = new CountDownLatch(1);
+        var done = new AtomicInteger();
+        var doneBefore = new AtomicInteger();
+        device.when(
+                "writeRegion",
+                () -> {
+                    begun.countDown();
+                    try {
+                        asked.await();
+                        Thread.sleep(5);
+                    } catch (InterruptedException e) {
+                        throw new AssertionError(e);
+                    }
+                    done.incrementAndGet();
+                });
+        other.when("info", () -> doneBefore.set(done.get()));
+        byte[] write =
+                RawClient.message(
+                        1,
+                        RawClient.REGION_WRITE,
+                        RawClient.NO_REPLY,
+                        RawClient.regionWrite(0, 0, (byte) 1));
+        var burst = new byte[200][];
+        java.util.Arrays.fill(burst, write);
+        slow.send(Bytes.join(burst));
+        begun.await();
+        int id = neighbour.command(RawClient.GET_INFO, 0, Bytes.of().u32(16).zeros(12).get());
+        asked.countDown();
+        assertThat(neighbour.receive().id()).isEqualTo(id);
+        assertThat(doneBefore.get()).as("slow messages before the neighbour's").isLessThan(200);
+        device.behaveAgain();
     }
 }
