@@ -8,7 +8,8 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Calls come from the device's thread and return at once. Requests go out after the reply to
  * what the device is handling, because QEMU answers none before; they are done in the order of the
- * calls. Segments stay the port's until the completion.
+ * calls. Segments stay the port's until the completion. A port refuses with EBUSY when too many
+ * wait for a client that does not answer.
  */
 public interface DmaPort {
 

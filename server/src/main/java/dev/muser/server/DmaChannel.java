@@ -22,6 +22,11 @@ final class DmaChannel implements DmaPort {
 
     private static final int IN_FLIGHT = 4;
 
+    /**
+     * A guest that has transfers started, and a client that answers none, keep no more than these.
+     */
+    private static final int MAX_WAITING = 32 * 1024;
+
     /** What the device asked for. */
     private static final class Transfer {
         final boolean isRead;
@@ -87,6 +92,8 @@ final class DmaChannel implements DmaPort {
             transfer.completion.done(Errno.ECONNRESET);
         } else if (transfer.memory.byteSize() == 0) {
             transfer.completion.done(0);
+        } else if (waiting.size() == MAX_WAITING) {
+            transfer.completion.done(Errno.EBUSY);
         } else {
             waiting.add(transfer);
         }
@@ -158,7 +165,9 @@ final class DmaChannel implements DmaPort {
         }
         transfer.done += piece.count;
         if (transfer.done == transfer.sent && transfer.isSent()) {
-            waiting.remove(transfer); // an error ends it before all of it was asked for
+            if (waiting.peek() == transfer) { // an error ended it before all of it was asked for
+                waiting.remove();
+            }
             transfer.end(transfer.errno);
         }
         return true;

@@ -440,4 +440,43 @@ final class DmaMessagesTest extends ServerTest {
             }
         }
     }
+
+    /** The guest starts one transfer after the other, with resets in between, and answers none. */
+    @Test
+    void shouldNotKeepTransfersWithoutBoundForAClientThatNeverAnswers() throws Exception {
+        device.recording = false;
+        var one = memory(1);
+        device.when(
+                "writeRegion",
+                () -> {
+                    for (int i = 0; i < 1000; i++) {
+                        port().write(0, one, results::add);
+                    }
+                });
+        var client = negotiated();
+        for (int i = 0; i < 100; i++) {
+            client.post(RawClient.REGION_WRITE, kick());
+        }
+        // Those beyond the bound are over at once; the others wait for their answers.
+        int id = client.command(RawClient.GET_INFO, 0, Bytes.of().u32(16).zeros(12).get());
+        Message message;
+        do {
+            message = client.receive();
+        } while (message.id() != id || message.command() != RawClient.GET_INFO);
+        assertThat(results).isNotEmpty().containsOnly(Errno.EBUSY);
+        assertThat(results.size()).isLessThan(100_000);
+        client.close();
+        // and each of these is told when the client goes
+        int refused = 0;
+        int ended = 0;
+        for (int i = 0; i < 100_000; i++) {
+            switch (results.take()) {
+                case Errno.EBUSY -> refused++;
+                case Errno.ECONNRESET -> ended++;
+                default -> throw new AssertionError("neither refused nor ended");
+            }
+        }
+        assertThat(refused).isPositive();
+        assertThat(ended).isPositive();
+    }
 }

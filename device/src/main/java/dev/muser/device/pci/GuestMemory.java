@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>EFAULT: not mapped, or the client has taken the memory away;
  *   <li>EACCES: mapped without the right to be read, or written;
  *   <li>ECONNRESET: the client is gone;
+ *   <li>EBUSY: tens of thousands of transfers wait for the client to answer;
  *   <li>what the client says, for memory that it has to be asked for.
  * </ul>
  *
@@ -211,8 +212,9 @@ public final class GuestMemory {
      * Hot. Returns the bytes themselves, to use without a copy: only where all of the range lies in
      * one mapping, and is shared in such a way that the client cannot take it away.
      *
-     * <p>The segment ends with its mapping; {@link Device#dmaUnmapped} comes before. Using it
-     * afterwards throws {@link IllegalStateException}.
+     * <p>Use it no longer than its mapping lasts: {@link Device#dmaUnmapped} comes before the end.
+     * Afterwards it still reaches the memory as long as other mappings lie in the same file, and
+     * then throws {@link IllegalStateException}.
      *
      * @return null when there is no such segment: use {@link #read} and {@link #write}
      */
