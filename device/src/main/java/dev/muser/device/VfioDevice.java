@@ -122,11 +122,15 @@ public interface VfioDevice extends AutoCloseable {
     /** Removes the eventfds of interrupts {@code start} to {@code start + count - 1}. */
     void clearIrqEventFds(int index, IrqAction action, int start, int count);
 
-    /** Turns a whole index off: no eventfds, nothing masked, nothing pending. */
+    /**
+     * Turns a whole index off: no eventfds, nothing masked, and nothing pending, unless the driver
+     * has it on.
+     */
     void disableIrqs(int index);
 
     /**
-     * Resets the device ({@code VFIO_DEVICE_RESET}). Mappings and eventfds stay.
+     * Resets the device ({@code VFIO_DEVICE_RESET}). Mappings and eventfds stay. A migration that
+     * was going on is over: the device runs.
      *
      * @throws VfioException EINVAL when it cannot be reset
      */

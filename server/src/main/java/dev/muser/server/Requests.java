@@ -363,7 +363,8 @@ final class Requests {
             case Command.REGION_READ,
                     Command.REGION_WRITE,
                     Command.DEVICE_FEATURE,
-                    Command.MIG_DATA_READ ->
+                    Command.MIG_DATA_READ,
+                    Command.DEVICE_RESET -> // which ends the migration
                     true;
             default -> false;
         };

@@ -18,7 +18,9 @@ public interface MigrationStream {
     }
 
     /**
-     * The device is about to go from one state to the next. If this throws, it stays where it is.
+     * The device is about to go from one state to the next. If this throws, it stays where it is;
+     * but on the way to RUNNING that a reset or the loss of the client takes it, a {@link
+     * VfioException} keeps it from nothing, and what is left in the device is reset afterwards.
      */
     default void transition(MigrationState from, MigrationState to) {}
 

@@ -177,15 +177,23 @@ public final class PciDevice implements VfioDevice {
         try {
             memory.detach();
         } finally {
-            interrupts.detach();
-            if (context.resetsOnLostClient()) {
-                resetRegions();
+            try {
+                abandonMigration();
+            } finally {
+                interrupts.detach();
+                if (context.resetsOnLostClient()) {
+                    resetRegions();
+                }
+                device.reset(ResetKind.LOST_CLIENT);
             }
         }
+    }
+
+    /** Before the reset, so that nothing of what was coming in is left. */
+    private void abandonMigration() {
         if (migration != null) {
             migration.abandon();
         }
-        device.reset(ResetKind.LOST_CLIENT);
     }
 
     @Override
@@ -299,10 +307,8 @@ public final class PciDevice implements VfioDevice {
     }
 
     private void reset(ResetKind kind) {
+        abandonMigration();
         resetRegions();
-        if (migration != null) {
-            migration.reset();
-        }
         device.reset(kind);
     }
 

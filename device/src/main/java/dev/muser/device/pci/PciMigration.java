@@ -85,23 +85,21 @@ final class PciMigration implements Migration {
         enter(MigrationState.RUNNING);
     }
 
-    /** The client is gone, and with it what it was about to move: the device runs again. */
+    /**
+     * The client is gone, or has reset the device, and with it goes what was about to be moved: the
+     * device runs again. It is the caller's to reset what a stream has left in it.
+     */
     void abandon() {
         try {
             if (state() != MigrationState.ERROR) {
                 moveTo(MigrationState.RUNNING);
             }
+        } catch (VfioException e) {
+            // The stream objects, and nobody wants it any more.
         } finally {
             if (state() != MigrationState.RUNNING) {
                 enter(MigrationState.RUNNING);
             }
-        }
-    }
-
-    /** A reset leads out of ERROR, and leaves other states alone. */
-    void reset() {
-        if (state() == MigrationState.ERROR) {
-            enter(MigrationState.RUNNING);
         }
     }
 }

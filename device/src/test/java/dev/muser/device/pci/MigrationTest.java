@@ -50,6 +50,7 @@ class MigrationTest {
         final List<Long> positions = new ArrayList<>();
         boolean preCopy = true;
         @Nullable MigrationState refused;
+        Runnable leaving = () -> {};
 
         @Override
         public boolean preCopy() {
@@ -60,6 +61,9 @@ class MigrationTest {
         public void transition(MigrationState from, MigrationState to) {
             if (to == refused) {
                 throw new VfioException(Errno.EIO, "refused by the test");
+            }
+            if (from == MigrationState.RESUMING) {
+                leaving.run();
             }
             transitions.add(from + ">" + to);
         }
@@ -270,10 +274,33 @@ class MigrationTest {
         assertThat(stream.transitions).containsExactly("STOP_COPY>STOP", "STOP>RUNNING");
     }
 
+    /** As the kernel's vfio-pci drivers do. */
     @Test
-    void shouldStayInItsStateWhenTheDeviceIsReset() {
-        goTo(MigrationState.STOP);
+    void shouldRunAgainWhenTheDeviceIsReset() {
+        for (int number : COLUMNS) {
+            goTo(state(number));
+            fixture.device.reset();
+            assertThat(migration().state()).as("from %d", number).isEqualTo(MigrationState.RUNNING);
+            assertThat(fixture.config(0, 4)).isEqualTo(0x5678_1234L);
+        }
+    }
+
+    @Test
+    void shouldRunAgainAfterAResetWhateverTheStreamSays() {
+        goTo(MigrationState.RESUMING);
+        stream.refused = MigrationState.STOP;
         fixture.device.reset();
-        assertThat(migration().state()).isEqualTo(MigrationState.STOP);
+        assertThat(migration().state()).isEqualTo(MigrationState.RUNNING);
+    }
+
+    /** What a stream puts into the device on its way out of RESUMING is not for the next client. */
+    @Test
+    void shouldLeaveNothingOfAStreamThatAClientDidNotFinish() {
+        goTo(MigrationState.RESUMING);
+        stream.leaving = () -> fixture.write(Region.BAR0, 0, 4, 0x1234_5678);
+        fixture.device.detach();
+        fixture.device.attach(null);
+        stream.leaving = () -> {};
+        assertThat(fixture.read(Region.BAR0, 0, 4)).isZero();
     }
 }
