@@ -43,6 +43,11 @@ public final class Epoll implements AutoCloseable {
         fd = Fd.own(Syscall.check("epoll_create1", Syscall.call(Syscall.EPOLL_CREATE1, 0x80000)));
     }
 
+    /** Returns a descriptor that can be read while there is an event to wait for. */
+    public Fd fd() {
+        return fd;
+    }
+
     /** Watches {@code watched} for {@code interest}; {@code token} comes back with its events. */
     public void add(Fd watched, int interest, long token) {
         control("epoll_ctl ADD", ADD, watched, interest, token);

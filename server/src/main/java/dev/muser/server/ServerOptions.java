@@ -6,6 +6,13 @@ import java.util.Set;
 /**
  * What one client of a device may do, and how much of it.
  *
+ * <p>Descriptors that a client can have this process keep: its socket and the twin of it; three
+ * eventfds for each interrupt that can be masked (to signal, to be told to mask, and to unmask) and
+ * one each for ERR and REQ, so some 6,150 for a device with 2,048 MSI-X vectors and an INTx line;
+ * and 1,024 that came with a message which is not complete. Memory files are mapped and closed. The
+ * process's limit ({@code ulimit -n}) has to allow that for each device, or one client can keep
+ * others from connecting and from mapping memory; it costs them no session.
+ *
  * @param allowedUsers user ids that may connect; empty for anybody whom the socket file lets
  * @param maxTransfer most data bytes in one message, both ways; 4096 to 64 MiB. A client may ask
  *     for less

@@ -192,6 +192,9 @@ final class Interrupts {
     void detach() {
         for (var index : indexes) {
             index.disable();
+            if (index.count() != 0) {
+                index.forget();
+            }
         }
         updateLine();
     }

@@ -49,6 +49,11 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
     /** Nothing is masked and nothing pending any more. */
     abstract void forget();
 
+    /** The client has switched the index off, its eventfds are gone. */
+    void disabled() {
+        forget();
+    }
+
     /** Throws EINVAL unless {@code action} is possible for all of the range. */
     final void require(IrqAction action, int start, int count) {
         if (start < 0 || count <= 0 || start >= count() || count > count() - start) {
@@ -93,8 +98,14 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
             eventFds.forEach(Fd::close);
             throw e;
         }
-        for (int i = 0; i < eventFds.size(); i++) {
-            put(action, start + i, eventFds.get(i));
+        int i = 0;
+        try {
+            for (; i < eventFds.size(); i++) {
+                put(action, start + i, eventFds.get(i));
+            }
+        } catch (RuntimeException e) {
+            eventFds.subList(i, eventFds.size()).forEach(Fd::close);
+            throw e;
         }
     }
 
@@ -114,20 +125,20 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
             }
             case MASK -> {
                 if (maskers == null) {
-                    maskers = new WatchedEventFds(loop, this::mask);
+                    maskers = new WatchedEventFds(loop, count(), this::mask);
                 }
                 maskers.set(vector, fd);
             }
             case UNMASK -> {
                 if (unmaskers == null) {
-                    unmaskers = new WatchedEventFds(loop, this::unmask);
+                    unmaskers = new WatchedEventFds(loop, count(), this::unmask);
                 }
                 unmaskers.set(vector, fd);
             }
         }
     }
 
-    /** Removes all eventfds; nothing is masked and nothing pending any more. */
+    /** Removes all eventfds; nothing is masked any more. */
     final void disable() {
         triggers.clear();
         if (maskers != null) {
@@ -137,7 +148,7 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
             unmaskers.clear();
         }
         if (count() != 0) {
-            forget();
+            disabled();
         }
     }
 }

@@ -121,6 +121,19 @@ final class MessageIrqs extends IrqIndex {
         deliver(vector);
     }
 
+    /**
+     * QEMU does this, and installs more eventfds, when the driver uses a vector more. The driver
+     * still has the capability enabled then, and must not lose a message by it.
+     */
+    @Override
+    void disabled() {
+        if (require().enabled()) {
+            bits(masked).clear();
+        } else {
+            forget();
+        }
+    }
+
     @Override
     void forget() {
         bits(masked).clear();

@@ -218,4 +218,42 @@ class IrqControlTest extends InterruptFixture {
                         }))
                 .isZero();
     }
+
+    /** QEMU turns MSI-X off and on again to have one vector more, while the driver has it on. */
+    @Test
+    void shouldKeepWhatIsPendingWhileTheDriverHasMsiXOn() {
+        msixControl(0x8000);
+        var zero = fixture.install(Irq.MSIX, 0);
+        second.raise(); // which has no eventfd yet
+        fixture.device.disableIrqs(Irq.MSIX);
+        assertThat(pendingBit(1)).isTrue();
+        var one = fixture.install(Irq.MSIX, 1);
+        assertThat(signals(one)).isEqualTo(1);
+        assertThat(pendingBit(1)).isFalse();
+        assertThat(signals(zero)).isZero();
+    }
+
+    @Test
+    void shouldActOnFewUnmaskSignalsInEachTurnHoweverManyThereAre() {
+        var lines = new java.util.ArrayList<Fd>();
+        var unmaskers = new java.util.ArrayList<Fd>();
+        for (int i = 0; i < 100; i++) {
+            lines.add(fixture.install(Irq.MSIX, i));
+            unmaskers.add(fixture.install(Irq.MSIX, IrqAction.UNMASK, i));
+            mask(Irq.MSIX, i);
+            interrupts.get(i).raise();
+        }
+        assertThat(fixture.loop.watched()).isEqualTo(1);
+        unmaskers.forEach(EventFd::signal);
+        int delivered = 0;
+        for (int turn = 1; turn <= 100 && delivered < 100; turn++) {
+            fixture.loop.turn();
+            int now = (int) lines.stream().filter(fd -> signals(fd) == 1).count();
+            assertThat(now).as("delivered in turn %d", turn).isBetween(1, 16);
+            delivered += now;
+        }
+        assertThat(delivered).isEqualTo(100);
+        fixture.device.disableIrqs(Irq.MSIX);
+        assertThat(fixture.loop.watched()).isZero();
+    }
 }
