@@ -243,7 +243,8 @@ public final class Loop implements EventLoop, AutoCloseable {
                 for (int i = 0; i < polled.size(); i++) {
                     worked |= polled.get(i).poll();
                 }
-                if (++turns % TURNS_PER_EPOLL == 0) {
+                // A client that used up its turn has made this one long.
+                if (++turns % TURNS_PER_EPOLL == 0 || !again.isEmpty()) {
                     worked |= dispatch(0);
                 }
                 if (!worked) {
