@@ -3,6 +3,7 @@ package dev.muser.server;
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
 import dev.muser.linux.Epoll;
+import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFault;
 import dev.muser.linux.SyscallException;
@@ -71,7 +72,8 @@ public final class DeviceServer implements AutoCloseable {
      * listens, else the one client that is connected.
      *
      * @param socket belongs to the server from now on, also when this throws
-     * @throws SyscallException ENOTSOCK when it is no UNIX stream socket
+     * @throws SyscallException ENOTSOCK when it is no UNIX stream socket, EACCES when it is
+     *     connected to a user who is not allowed
      * @throws IllegalStateException when the loop has ended
      */
     public static DeviceServer adopt(
@@ -88,7 +90,7 @@ public final class DeviceServer implements AutoCloseable {
                         if (UnixListener.isListening(socket)) {
                             server.listen(UnixListener.adopt(socket));
                         } else {
-                            server.begin(UnixSocket.adopt(socket));
+                            server.beginOnly(UnixSocket.adopt(socket));
                         }
                     });
         } catch (RuntimeException | Error e) {
@@ -276,6 +278,13 @@ public final class DeviceServer implements AutoCloseable {
             log(Level.WARNING, "refused a client of user " + uid, null);
         }
         return allowed;
+    }
+
+    private void beginOnly(UnixSocket client) {
+        if (!isAllowed(client)) {
+            throw new SyscallException("serve the client on " + client.fd(), Errno.EACCES);
+        }
+        begin(client);
     }
 
     private void begin(UnixSocket client) {

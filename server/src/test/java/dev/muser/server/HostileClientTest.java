@@ -1,9 +1,12 @@
 package dev.muser.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.muser.linux.Errno;
 import dev.muser.linux.PeerCredentials;
+import dev.muser.linux.SyscallException;
+import dev.muser.linux.UnixSocket;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -287,5 +290,65 @@ final class HostileClientTest extends ServerTest {
         assertThat(neighbour.receive().id()).isEqualTo(id);
         assertThat(doneBefore.get()).as("slow messages before the neighbour's").isLessThan(200);
         device.behaveAgain();
+    }
+
+    /**
+     * A loop that spins reads its clients' sockets; the others' descriptors must have turns too.
+     */
+    @Test
+    void shouldAcceptClientsWhileAnotherKeepsASpinningLoopBusy() throws Exception {
+        var loop = loop(LoopPolicy.POLLING);
+        var slow = connect(loop, device, ServerOptions.DEFAULTS);
+        slow.negotiate();
+        device.recording = false;
+        var other = anotherDevice();
+        var path = socketPath();
+        closing(DeviceServer.listen(loop, _ -> other, path, ServerOptions.DEFAULTS));
+        var begun = new CountDownLatch(1);
+        var connected = new CountDownLatch(1);
+        var done = new AtomicInteger();
+        var doneBefore = new AtomicInteger();
+        device.when(
+                "writeRegion",
+                () -> {
+                    begun.countDown();
+                    try {
+                        connected.await();
+                        Thread.sleep(5);
+                    } catch (InterruptedException e) {
+                        throw new AssertionError(e);
+                    }
+                    done.incrementAndGet();
+                });
+        other.when("attach", () -> doneBefore.set(done.get()));
+        byte[] write =
+                RawClient.message(
+                        1,
+                        RawClient.REGION_WRITE,
+                        RawClient.NO_REPLY,
+                        RawClient.regionWrite(0, 0, (byte) 1));
+        var burst = new byte[20][];
+        java.util.Arrays.fill(burst, write);
+        slow.send(Bytes.join(burst));
+        begun.await();
+        var next = closing(RawClient.connect(path));
+        int id = next.command(RawClient.VERSION, 0, RawClient.version(0, 0, "{}"));
+        connected.countDown();
+        assertThat(next.receive().id()).isEqualTo(id);
+        assertThat(doneBefore.get()).as("slow messages before the next client").isLessThan(20);
+        device.behaveAgain();
+    }
+
+    @Test
+    void shouldRefuseAnInheritedClientOfAUserWhoIsNotAllowed() {
+        var options = ServerOptions.DEFAULTS.withAllowedUsers(Set.of(PeerCredentials.ownUid() + 1));
+        var loop = loop(LoopPolicy.BLOCKING);
+        var pair = UnixSocket.pair();
+        closing(pair[1]);
+        assertThatThrownBy(() -> DeviceServer.adopt(loop, _ -> device, pair[0].fd(), options))
+                .isInstanceOfSatisfying(
+                        SyscallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EACCES));
+        assertThat(device.closed).isTrue();
+        assertThat(pair[0].fd().isOpen()).isFalse();
     }
 }
