@@ -21,7 +21,8 @@ import java.util.concurrent.atomic.AtomicLong;
  * once more; the regions that it had keep the mapping that they have.
  *
  * <p>The kernel gives a process some 65,000 mappings and 128 TiB of addresses, and a JVM that runs
- * out of either dies. So there are limits, for a client and for all of them.
+ * out of either dies. So there are limits, for a client and for all of them; and no client takes
+ * more than half of what the others leave, so that some is left for the next.
  */
 final class MappedFiles {
     /** A file longer than this is mapped by the range. */
@@ -100,10 +101,10 @@ final class MappedFiles {
         boolean whole = status.size() <= WHOLE_FILE_LIMIT;
         long start = whole ? 0 : offset & -page;
         long length = ((whole ? status.size() : offset + size) - start + page - 1) & -page;
-        if (mappings >= CLIENT_MAPPINGS
-                || length > CLIENT_BYTES - bytes
-                || allMappings.get() >= ALL_MAPPINGS
-                || length > ALL_BYTES - allBytes.get()) {
+        int fairMappings = (ALL_MAPPINGS - (allMappings.get() - mappings)) / 2;
+        long fairBytes = (ALL_BYTES - (allBytes.get() - bytes)) / 2;
+        if (mappings >= Math.min(CLIENT_MAPPINGS, fairMappings)
+                || length > Math.min(CLIENT_BYTES, fairBytes) - bytes) {
             throw new VfioException(
                     Errno.ENOMEM,
                     "DMA region in a further memory file, when %d files of 0x%x bytes are mapped"

@@ -209,6 +209,30 @@ class GuestMemoryMappingTest extends GuestMemoryFixture {
         memory.map(0x100_0000, 0x1000, DmaAccess.READ, sealed(1L << 40), 0);
     }
 
+    /** Three of them used to take all that the process maps. */
+    @Test
+    void shouldLeaveAddressesToOthersHoweverManyClientsTakeWhatTheyCan() {
+        var greedy = new ArrayList<GuestMemory>();
+        try {
+            for (int client = 0; client < 5; client++) {
+                var each = new GuestMemory(64, 8L << 40);
+                greedy.add(each);
+                int errno = 0;
+                for (int i = 0; i < 33 && errno == 0; i++) {
+                    try {
+                        each.map(i * 0x1000L, 0x1000, DmaAccess.READ, sealed(1L << 40), 0);
+                    } catch (VfioException e) {
+                        errno = e.errno();
+                    }
+                }
+                assertThat(errno).isEqualTo(Errno.ENOMEM);
+            }
+            memory.map(0, 64L << 30, DmaAccess.READ_WRITE, sealed(64L << 30), 0);
+        } finally {
+            greedy.forEach(GuestMemory::detach);
+        }
+    }
+
     @Test
     void shouldTellBeforeMemoryGoesAndAfterItHasCome() {
         var log = new ArrayList<String>();
