@@ -39,6 +39,9 @@ import picocli.CommandLine.Parameters;
             "A socket that no server listens on any more is replaced."
         })
 final class ServeCommand extends BaseCommand implements Callable<Integer> {
+    /** Bytes, generously: an idle edu has 20 KiB. */
+    private static final long HEAP_OF_ONE = 32 << 10;
+
     enum Policy {
         BLOCKING,
         POLLING,
@@ -132,7 +135,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             converter = DurationConverter.class,
             description =
                     "How long to exercise the server before it listens, so that the first client"
-                            + " meets compiled code: 50ms unless given, 0s for not at all.")
+                            + " meets compiled code: 20ms unless given, 0s for not at all.")
     private @Nullable Duration warmUp;
 
     @Option(
@@ -186,6 +189,12 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         }
         if (fd != null && count != 1) {
             throw new UserError("--count needs --socket-path: one descriptor serves one device");
+        }
+        long most = Runtime.getRuntime().maxMemory() / HEAP_OF_ONE;
+        if (count > most) {
+            throw new UserError(
+                    "--count %d: the heap has room for %d devices; MUSER_JVM_OPTIONS=-Xmx%dm is enough"
+                            .formatted(count, most, count * HEAP_OF_ONE / (1 << 20) + 1));
         }
         return socketPath == null ? List.of() : SocketPaths.of(socketPath, count);
     }
@@ -242,13 +251,14 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             try {
                 stop.add(DeviceServer.adopt(stop.loop(), maker, Fd.adopt(fd), options));
             } catch (SyscallException e) {
-                throw new UserError(
+                var complaint =
                         switch (e.errno()) {
-                            case Errno.EBADF -> "--fd %d: no such descriptor is open".formatted(fd);
-                            case Errno.ENOTCONN ->
-                                    "--fd %d neither listens nor is connected".formatted(fd);
-                            default -> "--fd %d is not a UNIX stream socket".formatted(fd);
-                        });
+                            case Errno.EBADF -> ": no such descriptor is open";
+                            case Errno.ENOTCONN -> " neither listens nor is connected";
+                            case Errno.EACCES -> ": --allow-uid does not name its user";
+                            default -> " is not a UNIX stream socket";
+                        };
+                throw new UserError("--fd " + fd + complaint);
             }
         }
         for (var path : paths) {

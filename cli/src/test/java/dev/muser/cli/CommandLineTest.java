@@ -2,6 +2,7 @@ package dev.muser.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.linux.UnixSocket;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -151,6 +152,17 @@ class CommandLineTest {
     void shouldRefuseDescriptorsThatAreNoSockets() {
         assertThat(refused("serve", "edu", "--fd", "9999"))
                 .contains("--fd 9999: no such descriptor is open");
+    }
+
+    @Test
+    void shouldRefuseAnInheritedClientWhoseUserIsNotAllowed() {
+        var pair = UnixSocket.pair();
+        try (var ours = pair[1]) {
+            int other = ours.peer().uid() + 1;
+            int fd = pair[0].fd().release(); // the server's, which closes it
+            assertThat(refused("serve", "edu", "--fd", "" + fd, "--allow-uid", "" + other))
+                    .contains("--fd " + fd + ": --allow-uid does not name its user");
+        }
     }
 
     @Test
