@@ -114,6 +114,8 @@ class CommandLineTest {
                 .contains("--cpu 100000: this process may run on {");
         assertThat(refused("serve", "edu", "-s", socket(), "--count", "0"))
                 .contains("--count 0: must be at least 1");
+        assertThat(refused("serve", "edu", "-s", socket(), "--count", "1000000000"))
+                .contains("MUSER_JVM_OPTIONS=-Xmx31250001m is enough");
         assertThat(refused("serve", "edu", "--fd", "3", "--count", "2"))
                 .contains("--count needs --socket-path");
         assertThat(refused("serve", "edu", "-s", socket(), "--count", "few"))
