@@ -19,7 +19,11 @@ final class ExtendedCapabilities {
                     "18 MalfTLP",
                     "19 ECRC",
                     "20 UnsupReq",
-                    "21 ACSViol");
+                    "21 ACSViol",
+                    "22 UncorrIntErr",
+                    "23 BlockedTLP",
+                    "24 AtomicOpBlocked",
+                    "25 TLPBlockedErr");
     private static final Row.Flag[] CORRECTABLE =
             named(
                     "0 RxErr",
@@ -27,7 +31,11 @@ final class ExtendedCapabilities {
                     "7 BadDLLP",
                     "8 Rollover",
                     "12 Timeout",
-                    "13 AdvNonFatalErr");
+                    "13 AdvNonFatalErr",
+                    "14 CorrIntErr",
+                    "15 HeaderOF");
+    private static final Row.Flag[] ERROR_CONTROL =
+            named("5 ECRCGenCap", "6 ECRCGenEn", "7 ECRCChkCap", "8 ECRCChkEn");
     private static final Row.Flag[] ACS =
             named(
                     "0 SrcValid",
@@ -115,14 +123,27 @@ final class ExtendedCapabilities {
         };
     }
 
-    /** Uncorrectable status, mask, severity u32 @4, @8, @c; correctable status, mask @10, @14. */
+    /**
+     * Uncorrectable status, mask, severity u32 @4, @8, @c; correctable status, mask @10, @14;
+     * capabilities and control u32 @18; the header of the request that failed, four u32 @1c.
+     */
     private static List<Row> errorReporting(ConfigBytes c, int at) {
+        long control = c.u32(at + 0x18);
         return List.of(
                 Row.flags("UESta", c.u32(at + 4), UNCORRECTABLE),
                 Row.flags("UEMsk", c.u32(at + 8), UNCORRECTABLE),
                 Row.flags("UESvrt", c.u32(at + 0x0c), UNCORRECTABLE),
                 Row.flags("CESta", c.u32(at + 0x10), CORRECTABLE),
-                Row.flags("CEMsk", c.u32(at + 0x14), CORRECTABLE));
+                Row.flags("CEMsk", c.u32(at + 0x14), CORRECTABLE),
+                Row.flags("AERCap", control, ERROR_CONTROL)
+                        .and("First Error Pointer: %02x", control & 0x1f),
+                Row.of(
+                        "HeaderLog",
+                        "%08x %08x %08x %08x",
+                        c.u32(at + 0x1c),
+                        c.u32(at + 0x20),
+                        c.u32(at + 0x24),
+                        c.u32(at + 0x28)));
     }
 
     /** An EUI-64, the highest byte first. */

@@ -49,7 +49,8 @@ final class PciExpressCapability {
                                     "8 AtomicOps64",
                                     "11 LTR",
                                     "16 10BitTagComp",
-                                    "20 EETLPPrefix")));
+                                    "20 ExtFmt",
+                                    "21 EETLPPrefix")));
             rows.add(
                     Row.flags(
                             "DevCtl2",
@@ -113,6 +114,7 @@ final class PciExpressCapability {
 
     private static void link(ConfigBytes c, int at, List<Row> rows) {
         long caps = c.u32(at + 0x0c);
+        int control = c.u16(at + 0x10);
         int status = c.u16(at + 0x12);
         rows.add(
                 Row.of(
@@ -121,13 +123,31 @@ final class PciExpressCapability {
                         caps >>> 24,
                         speed((int) caps & 0xf),
                         caps >> 4 & 0x3f,
-                        switch ((int) (caps >> 10) & 3) {
-                            case 0 -> "not supported";
-                            case 1 -> "L0s";
-                            case 2 -> "L1";
-                            default -> "L0s L1";
-                        }));
+                        powerSaving((int) caps >> 10, "not supported")));
+        rows.add(
+                Row.flags(
+                                "LnkCtl",
+                                control,
+                                named(
+                                        "4 LnkDisable",
+                                        "6 CommClk",
+                                        "7 ExtSynch",
+                                        "8 ClockPM",
+                                        "9 AutWidDis",
+                                        "10 BWInt",
+                                        "11 AutBWInt"))
+                        .and("ASPM %s", powerSaving(control, "disabled")));
         rows.add(Row.of("LnkSta", "Speed %s, Width x%d", speed(status & 0xf), status >> 4 & 0x3f));
+    }
+
+    /** Active state power management: bit 0 is L0s, bit 1 L1. */
+    private static String powerSaving(int bits, String neither) {
+        return switch (bits & 3) {
+            case 0 -> neither;
+            case 1 -> "L0s";
+            case 2 -> "L1";
+            default -> "L0s L1";
+        };
     }
 
     private static String speed(int code) {

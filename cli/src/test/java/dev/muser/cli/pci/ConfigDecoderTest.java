@@ -109,9 +109,13 @@ class ConfigDecoderTest {
         header();
         put(0x40, 0x10, 0x00, 0x02, 0x00, 0x01, 0x80, 0x00, 0x10, 0x20, 0x20);
         put(0x4c, 0x43, 0x00, 0x00, 0x00);
+        put(0x50, 0x42, 0x01); // ASPM L1, common clock, clock power management
         put(0x52, 0x42, 0x00);
+        put(0x64, 0x00, 0x00, 0x10, 0x00); // extended format, no end-to-end prefixes
         put(0x100, 0x01, 0x00, 0x02, 0x15); // AER v2, next 0x150
         put(0x104, 0x00, 0x00, 0x10, 0x00); // unsupported request
+        put(0x118, 0xb4, 0x00, 0x00, 0x00); // ECRC generated and checked, pointer 20
+        put(0x11c, 0x01, 0x00, 0x00, 0x40);
         put(0x150, 0x03, 0x00, 0x01, 0x00, 8, 7, 6, 5, 4, 3, 2, 1); // the last
         var capabilities = decode().capabilities();
 
@@ -123,6 +127,15 @@ class ConfigDecoderTest {
         assertThat(text(express, "DevCtl")).endsWith("MaxPayload 256 bytes, MaxReadReq 512 bytes");
         assertThat(text(express, "LnkCap")).contains("Speed 8GT/s, Width x4");
         assertThat(text(express, "LnkSta")).isEqualTo("Speed 5GT/s, Width x4");
+        assertThat(text(express, "LnkCtl"))
+                .isEqualTo(
+                        "LnkDisable- CommClk+ ExtSynch- ClockPM+ AutWidDis- BWInt- AutBWInt-"
+                                + " ASPM L1");
+        assertThat(text(express, "DevCap2")).endsWith("ExtFmt+ EETLPPrefix-");
+        var errors = capabilities.get(1).rows();
+        assertThat(text(errors, "AERCap"))
+                .isEqualTo("ECRCGenCap+ ECRCGenEn- ECRCChkCap+ ECRCChkEn- First Error Pointer: 14");
+        assertThat(text(errors, "HeaderLog")).isEqualTo("40000001 00000000 00000000 00000000");
         assertThat(text(capabilities.get(1).rows(), "UESta")).contains("UnsupReq+", "ECRC-");
         assertThat(text(capabilities.get(2).rows(), "Number")).isEqualTo("01-02-03-04-05-06-07-08");
     }
