@@ -14,7 +14,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** The house's rule: arrows between modules point down only (design, "The house"). */
+/** The house's rule: arrows between modules point down only (docs/architecture.md, "Modules"). */
 final class HouseTest {
     /** From the ground up; modules of one floor do not know each other. */
     private static final List<Set<String>> FLOORS =

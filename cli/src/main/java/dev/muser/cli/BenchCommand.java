@@ -24,7 +24,13 @@ import picocli.CommandLine.Parameters;
             "Measure what a device behind a socket costs on this machine, each figure beside its"
                     + " floor in the same run: ratios travel, microseconds do not.",
         },
-        sortOptions = false)
+        sortOptions = false,
+        footer = {
+            "",
+            "Client and floor take turns; a ratio is the median of the turns' ratios, not the"
+                    + " quotient of",
+            "the two medians in its row, so that it is right also while other programs run."
+        })
 final class BenchCommand extends BaseCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "BENCHMARK",
