@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * read: together they take as long as the longer of the two.
  */
 final class EarlyStart {
-    static final Duration TIME = Duration.ofMillis(50);
+    static final Duration TIME = Duration.ofMillis(20);
 
     private static @Nullable Thread thread;
 

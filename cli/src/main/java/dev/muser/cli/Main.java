@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -62,7 +63,7 @@ public final class Main {
 
     /** Returns the whole command. */
     static CommandLine commandLine() {
-        return commandLine(SUBCOMMANDS);
+        return commandLine(new MuserCommand(), SUBCOMMANDS);
     }
 
     /**
@@ -72,14 +73,15 @@ public final class Main {
     static CommandLine commandLine(String[] arguments) {
         for (var subcommand : SUBCOMMANDS) {
             if (arguments.length > 0 && arguments[0].equals(subcommand.name)) {
-                return commandLine(List.of(subcommand));
+                // Nor is what the root says of itself.
+                return commandLine(CommandSpec.create().name("muser"), List.of(subcommand));
             }
         }
         return commandLine();
     }
 
-    private static CommandLine commandLine(List<Subcommand> subcommands) {
-        var line = new CommandLine(new MuserCommand());
+    private static CommandLine commandLine(Object root, List<Subcommand> subcommands) {
+        var line = new CommandLine(root);
         subcommands.forEach(s -> line.addSubcommand(s.name, s.maker.get()));
         line.setOut(writer(System.out));
         line.setErr(writer(System.err));

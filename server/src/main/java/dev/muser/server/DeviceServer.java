@@ -9,7 +9,6 @@ import dev.muser.linux.MemoryFault;
 import dev.muser.linux.SyscallException;
 import dev.muser.linux.UnixListener;
 import dev.muser.linux.UnixSocket;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -27,8 +26,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Any thread may call these methods; the device itself only ever runs on the loop's thread.
  */
 public final class DeviceServer implements AutoCloseable {
-    private static final Logger LOG = System.getLogger(DeviceServer.class.getName());
-
     /** Clients that may wait for their turn. */
     private static final int BACKLOG = 16;
 
@@ -319,7 +316,7 @@ public final class DeviceServer implements AutoCloseable {
     }
 
     private void log(Level level, String message, @Nullable Throwable thrown) {
-        logLimit.log(LOG, level, message, thrown);
+        logLimit.log(level, message, thrown);
     }
 
     /** The loop as the device has it: what the device does there fails for the device alone. */

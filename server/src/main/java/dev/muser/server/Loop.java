@@ -5,7 +5,6 @@ import dev.muser.linux.Affinity;
 import dev.muser.linux.Epoll;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFault;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -25,8 +24,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Only {@link #execute} and {@link #close} may be called by other threads.
  */
 public final class Loop implements EventLoop, AutoCloseable {
-    private static final Logger LOG = System.getLogger(Loop.class.getName());
-
     private static final int EVENTS = 64;
 
     /** While it spins, this many sockets are read by turns; with more, epoll tells which. */
@@ -302,7 +299,7 @@ public final class Loop implements EventLoop, AutoCloseable {
     }
 
     private void log(String message, Throwable thrown) {
-        logLimit.log(LOG, Level.ERROR, "loop " + thread.getName() + ": " + message, thrown);
+        logLimit.log(Level.ERROR, "loop " + thread.getName() + ": " + message, thrown);
     }
 
     private final class Watch implements Registration {

@@ -14,15 +14,12 @@ import dev.muser.protocol.Header;
 import dev.muser.protocol.ProtocolException;
 import dev.muser.protocol.RegionAccess;
 import dev.muser.protocol.VersionMessage;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What a client's messages ask for: finds who answers, and turns failures into errors. */
 final class Requests {
-    private static final Logger LOG = System.getLogger(Requests.class.getName());
-
     /** What a message may have besides its data. */
     private static final int OVERHEAD = 64;
 
@@ -135,7 +132,7 @@ final class Requests {
             dispatch(header);
         } catch (VfioException e) {
             replies.error(e.errno());
-            logLimit.log(LOG, Level.DEBUG, String.valueOf(e.getMessage()), null);
+            logLimit.log(Level.DEBUG, String.valueOf(e.getMessage()), null);
         }
     }
 
@@ -386,7 +383,7 @@ final class Requests {
             farewell.run();
             MemoryFault.fence();
         } catch (Throwable t) {
-            logLimit.log(LOG, Level.ERROR, "the device failed while its client was detached", t);
+            logLimit.log(Level.ERROR, "the device failed while its client was detached", t);
         }
     }
 }
