@@ -23,6 +23,8 @@ final class IdleDevices {
         var clients = new ArrayList<RawDevice>();
         try (var server = ChildJvm.startReady(ServerUnderTest.class, path, "blocking")) {
             Usage.of(server); // loads what the question itself needs
+            // And this what the first client needs; it stays, so that nothing of it goes later.
+            clients.add(RawDevice.connect(Path.of(ServerUnderTest.path(path, 0)), Policy.BLOCKING));
             var before = Usage.of(server);
             int reached = Integer.parseInt(server.ask("devices " + (count + 1)));
             if (reached != count + 1) {
