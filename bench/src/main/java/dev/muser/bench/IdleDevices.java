@@ -3,6 +3,7 @@ package dev.muser.bench;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /** What devices cost that nobody uses: with no client, then with one each that is silent. */
 final class IdleDevices {
@@ -67,8 +68,7 @@ final class IdleDevices {
         long before = Long.parseLong(server.ask("cpu"));
         long start = System.nanoTime();
         while (System.nanoTime() - start < WATCHED_NANOS) {
-            java.util.concurrent.locks.LockSupport.parkNanos(
-                    WATCHED_NANOS - (System.nanoTime() - start));
+            LockSupport.parkNanos(WATCHED_NANOS - (System.nanoTime() - start));
         }
         long used = Long.parseLong(server.ask("cpu")) - before;
         return 100.0 * used / (System.nanoTime() - start);

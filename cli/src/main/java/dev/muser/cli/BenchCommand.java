@@ -7,6 +7,7 @@ import dev.muser.bench.Policy;
 import dev.muser.linux.Affinity;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -72,7 +73,7 @@ final class BenchCommand extends BaseCommand implements Callable<Integer> {
     /** What can be typed for BENCHMARK. */
     static final class Names implements Iterable<String> {
         @Override
-        public java.util.Iterator<String> iterator() {
+        public Iterator<String> iterator() {
             return Arrays.stream(Benchmark.values()).map(Benchmark::id).iterator();
         }
     }

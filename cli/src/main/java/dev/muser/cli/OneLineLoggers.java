@@ -2,6 +2,7 @@ package dev.muser.cli;
 
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.text.MessageFormat;
 import java.util.Locale;
 import java.util.MissingResourceException;
 import java.util.ResourceBundle;
@@ -81,7 +82,7 @@ public final class OneLineLoggers extends System.LoggerFinder {
             }
             var text = localised(bundle, format);
             if (parameters != null && parameters.length > 0) {
-                text = java.text.MessageFormat.format(text, parameters);
+                text = MessageFormat.format(text, parameters);
             }
             System.err.println(format(level, text, null));
         }

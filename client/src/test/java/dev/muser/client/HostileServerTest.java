@@ -15,7 +15,9 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -281,7 +283,7 @@ class HostileServerTest {
                                                 request, FakeServer.readPayload(request, data));
                                 assertThat(reply).hasSize(length);
                                 s.send(Arrays.copyOf(reply, at));
-                                java.util.concurrent.locks.LockSupport.parkNanos(100_000);
+                                LockSupport.parkNanos(100_000);
                                 s.send(Arrays.copyOfRange(reply, at, length));
                             }
                         });
@@ -298,7 +300,7 @@ class HostileServerTest {
     @Test
     void shouldTakeTheLargestReply() {
         var data = new byte[1 << 20];
-        new java.util.Random(1).nextBytes(data);
+        new Random(1).nextBytes(data);
         try (var server = FakeServer.negotiated(s -> s.replyRead(s.expect(REGION_READ), data));
                 var device = server.connect()) {
             device.readRegion(0, 0, buffer, 0, 1 << 20);

@@ -8,12 +8,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
+import dev.muser.linux.Poll;
 import dev.muser.linux.SyscallException;
 import dev.muser.linux.UnixListener;
 import dev.muser.linux.UnixSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -194,10 +196,9 @@ class NegotiationTest {
         var late =
                 Thread.ofPlatform()
                         .start(() -> {
-                            java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+                            LockSupport.parkNanos(50_000_000);
                             try (var listener = UnixListener.bind(path, 1)) {
-                                dev.muser.linux.Poll.await(
-                                        listener.fd(), dev.muser.linux.Poll.IN, null);
+                                Poll.await(listener.fd(), Poll.IN, null);
                                 var client = listener.accept();
                                 if (client != null) {
                                     client.close();
@@ -252,7 +253,7 @@ class NegotiationTest {
 
     /** Answers VERSION, GET_INFO and RESET of the next client. */
     private static void serveOne(UnixListener listener) {
-        dev.muser.linux.Poll.await(listener.fd(), dev.muser.linux.Poll.IN, null);
+        Poll.await(listener.fd(), Poll.IN, null);
         try (var client = listener.accept();
                 var helper = FakeServer.start(s -> {})) {
             for (int i = 0; i < 3 && client != null; i++) {

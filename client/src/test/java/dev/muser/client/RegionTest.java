@@ -20,6 +20,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class RegionTest {
@@ -328,7 +329,7 @@ class RegionTest {
                 assertThat(fds.get(1).dataMatch()).isEmpty();
                 var given = fds.get(0).eventFd();
                 assertThat(given).isNotNull();
-                EventFd.signal(java.util.Objects.requireNonNull(given));
+                EventFd.signal(Objects.requireNonNull(given));
                 assertThat(EventFd.take(eventFd)).isEqualTo(1);
             }
         });

@@ -9,6 +9,7 @@ import static dev.muser.client.FakeServer.RESET;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaCompletion;
 import dev.muser.device.DmaPort;
 import dev.muser.linux.Errno;
@@ -20,6 +21,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -380,12 +382,7 @@ class ServerRequestsTest {
             try (var server = FakeServer.negotiated(ServerRequestsTest::interruptAfterDma);
                     var device = server.connect();
                     var function = new PciFunction(device)) {
-                var memory =
-                        function.dma()
-                                .allocate(
-                                        1,
-                                        dev.muser.device.DmaAccess.READ_WRITE,
-                                        DmaMemory.MESSAGES);
+                var memory = function.dma().allocate(1, DmaAccess.READ_WRITE, DmaMemory.MESSAGES);
                 assertThat(memory.iova()).isEqualTo(0x10000);
                 var interrupt = function.interrupt(0, 0);
                 assertThat(interrupt.await(Duration.ofSeconds(20))).isEqualTo(1);
@@ -406,7 +403,7 @@ class ServerRequestsTest {
             var command = s.expect(REGION_READ);
             s.replyRead(command, new byte[2]);
             var write = s.expect(FakeServer.REGION_WRITE);
-            s.reply(write, java.util.Arrays.copyOf(write.payload(), 16));
+            s.reply(write, Arrays.copyOf(write.payload(), 16));
             s.send(dmaWrite(1, 0x10000, 99));
             assertThat(s.expect(DMA_WRITE).bytes()).isEqualTo(dmaWriteReply(1, 0x10000, 1));
             EventFd.signal(eventFd);

@@ -2,8 +2,11 @@ package dev.muser.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /** A counter in the kernel that one side adds to and the other waits for: {@code eventfd(2)}. */
 public final class EventFd {
@@ -83,11 +86,10 @@ public final class EventFd {
     /** Whether {@code fd} is an eventfd, so that writing 8 bytes to it signals and no more. */
     public static boolean is(Fd fd) {
         try {
-            return java.nio.file.Files.readSymbolicLink(
-                            java.nio.file.Path.of("/proc/self/fd/" + fd.number()))
+            return Files.readSymbolicLink(Path.of("/proc/self/fd/" + fd.number()))
                     .toString()
                     .equals("anon_inode:[eventfd]");
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             return false;
         }
     }

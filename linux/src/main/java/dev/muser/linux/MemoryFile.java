@@ -3,6 +3,9 @@ package dev.muser.linux;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 
 /** Anonymous shared memory: {@code memfd_create(2)} and its seals. */
 public final class MemoryFile {
@@ -94,11 +97,11 @@ public final class MemoryFile {
     }
 
     /** Opens a file of the file system for reading and writing, created when it is not there. */
-    public static Fd open(java.nio.file.Path path, long size) {
+    public static Fd open(Path path, long size) {
         try (var arena = Arena.ofConfined()) {
-            var bytes = path.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8);
+            var bytes = path.toString().getBytes(StandardCharsets.UTF_8);
             var name = arena.allocate(bytes.length + 1L);
-            java.lang.foreign.MemorySegment.copy(bytes, 0, name, JAVA_BYTE, 0, bytes.length);
+            MemorySegment.copy(bytes, 0, name, JAVA_BYTE, 0, bytes.length);
             var fd =
                     Fd.own(
                             Syscall.check(

@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -126,9 +129,8 @@ class FdTest {
         }
     }
 
-    private static String info(Fd fd) throws java.io.IOException {
-        return java.nio.file.Files.readString(
-                java.nio.file.Path.of("/proc/self/fdinfo/" + fd.number()));
+    private static String info(Fd fd) throws IOException {
+        return Files.readString(Path.of("/proc/self/fdinfo/" + fd.number()));
     }
 
     @Test

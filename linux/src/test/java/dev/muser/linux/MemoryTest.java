@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,7 +27,7 @@ class MemoryTest {
                 .returns(errno, SyscallException::errno);
     }
 
-    private static long mappings() throws java.io.IOException {
+    private static long mappings() throws IOException {
         try (var lines = Files.lines(Path.of("/proc/self/maps"))) {
             return lines.filter(line -> line.contains(NAME)).count();
         }
@@ -163,12 +165,12 @@ class MemoryTest {
     }
 
     /** Returns the kernel's flags of the one mapping. */
-    private static java.util.List<String> flags() throws java.io.IOException {
+    private static List<String> flags() throws IOException {
         boolean found = false;
         for (var line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
             found |= line.contains(NAME);
             if (found && line.startsWith("VmFlags:")) {
-                return java.util.List.of(line.substring(8).trim().split(" "));
+                return List.of(line.substring(8).trim().split(" "));
             }
         }
         throw new AssertionError(NAME + " is not mapped");

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -178,10 +180,7 @@ class MessageTest {
             send(1, event);
             receiver.receive(ends.get(1), buffer, 0, 64, NOW);
             try (var received = receiver.take(0)) {
-                assertThat(
-                                java.nio.file.Files.readString(
-                                        java.nio.file.Path.of(
-                                                "/proc/self/fdinfo/" + received.number())))
+                assertThat(Files.readString(Path.of("/proc/self/fdinfo/" + received.number())))
                         .contains("flags:\t02004002");
             }
         }

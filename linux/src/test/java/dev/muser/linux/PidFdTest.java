@@ -3,6 +3,10 @@ package dev.muser.linux;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -11,9 +15,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class PidFdTest {
     private static final Duration LONG = Duration.ofSeconds(30);
 
-    private static Process sleep() throws java.io.IOException {
+    private static Process sleep() throws IOException {
         return new ProcessBuilder("sleep", "1000")
-                .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
+                .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
@@ -48,9 +52,7 @@ class PidFdTest {
         var child = sleep();
         try (var process = PidFd.open(child.pid())) {
             try (var input = process.descriptor(0)) {
-                assertThat(
-                                java.nio.file.Files.readSymbolicLink(
-                                        java.nio.file.Path.of("/proc/self/fd/" + input.number())))
+                assertThat(Files.readSymbolicLink(Path.of("/proc/self/fd/" + input.number())))
                         .hasToString("/dev/null");
             }
             assertThatExceptionOfType(SyscallException.class)

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -130,7 +131,7 @@ class UnixListenerTest {
 
     @Test
     void shouldAcceptPathsOfExactlyTheLengthThatFits() throws IOException {
-        int left = 107 - folder.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
+        int left = 107 - folder.toString().getBytes(StandardCharsets.UTF_8).length;
         // as much folder as possible, so that a name beside the socket's would be too long
         var deep = Files.createDirectory(folder.resolve("d".repeat(left - 3)));
         var path = deep.resolve("s");

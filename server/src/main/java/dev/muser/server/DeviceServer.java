@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -361,7 +362,7 @@ public final class DeviceServer implements AutoCloseable {
         }
 
         @Override
-        public Registration poll(java.util.function.BooleanSupplier poller) {
+        public Registration poll(BooleanSupplier poller) {
             var polled = new PolledTask(poller);
             return open.add(
                     real.poll(() -> {

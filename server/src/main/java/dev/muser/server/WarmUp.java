@@ -1,5 +1,6 @@
 package dev.muser.server;
 
+import dev.muser.device.pci.Device;
 import dev.muser.device.pci.DeviceContext;
 import dev.muser.device.pci.PciDevice;
 import dev.muser.device.pci.Width;
@@ -47,11 +48,11 @@ public final class WarmUp {
         server.close();
     }
 
-    private static dev.muser.device.pci.Device device(DeviceContext ctx) {
+    private static Device device(DeviceContext ctx) {
         ctx.identity(0x1234, 0x5678);
         ctx.bar(0, 4096).register("SCRATCH", 0, Width.U32).onWrite(now -> {}).readWrite();
         ctx.bar(1, 4096).memory("memory", 0, 4096);
-        return new dev.muser.device.pci.Device() {};
+        return new Device() {};
     }
 
     private static void talk(UnixSocket client, Arena arena, long deadline) {

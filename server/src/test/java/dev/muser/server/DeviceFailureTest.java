@@ -7,9 +7,11 @@ import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
@@ -32,7 +34,7 @@ final class DeviceFailureTest extends ServerTest {
                 new OutOfMemoryError("by hand"),
                 new AssertionError("as a device may"),
                 new NoClassDefFoundError("as a device may"),
-                new java.io.IOException("sneaked out"));
+                new IOException("sneaked out"));
     }
 
     @BeforeEach
@@ -189,7 +191,7 @@ final class DeviceFailureTest extends ServerTest {
                             RawClient.REGION_WRITE,
                             RawClient.NO_REPLY,
                             RawClient.regionWrite(0, 0, (byte) 1)),
-                    java.util.List.of());
+                    List.of());
         }
         client.expectEnd();
         expectOthersServed();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.device.MigrationState;
 import dev.muser.linux.Errno;
+import java.util.Arrays;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -90,7 +91,7 @@ final class DeviceFeatureTest extends ServerTest {
     })
     void shouldRefuseWhatIsOutOfBounds(long argsz, int flags, int length) {
         var client = negotiated();
-        client.ask(RawClient.FEATURE, java.util.Arrays.copyOf(feature(argsz, flags, 1, 0), length))
+        client.ask(RawClient.FEATURE, Arrays.copyOf(feature(argsz, flags, 1, 0), length))
                 .failed(Errno.EINVAL);
         assertThat(migration.state).isEqualTo(MigrationState.RUNNING);
         client.expectServed();

@@ -3,6 +3,7 @@ package dev.muser.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.linux.Errno;
+import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -29,9 +30,7 @@ final class DeviceInfoTest extends ServerTest {
     @ValueSource(ints = {0, 4, 15})
     void shouldRefuseARequestThatIsCutShort(int length) {
         negotiated()
-                .ask(
-                        RawClient.GET_INFO,
-                        java.util.Arrays.copyOf(Bytes.of().u32(16).zeros(12).get(), length))
+                .ask(RawClient.GET_INFO, Arrays.copyOf(Bytes.of().u32(16).zeros(12).get(), length))
                 .failed(Errno.EINVAL);
     }
 }

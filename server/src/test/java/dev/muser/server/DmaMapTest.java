@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -84,9 +85,7 @@ final class DmaMapTest extends ServerTest {
     @ValueSource(ints = {0, 1, 31})
     void shouldRefuseARequestThatIsCutShort(int length) {
         negotiated()
-                .ask(
-                        RawClient.DMA_MAP,
-                        java.util.Arrays.copyOf(RawClient.dmaMap(3, 0, 0, 4096), length))
+                .ask(RawClient.DMA_MAP, Arrays.copyOf(RawClient.dmaMap(3, 0, 0, 4096), length))
                 .failed(Errno.EINVAL);
     }
 

@@ -3,16 +3,19 @@ package dev.muser.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.device.DmaPort;
+import dev.muser.device.EventLoop;
 import dev.muser.linux.Errno;
 import dev.muser.linux.UnixSocket;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -115,7 +118,7 @@ final class DmaMessagesTest extends ServerTest {
         var client = connect(loop, device, ServerOptions.DEFAULTS);
         client.negotiate();
         // On the bare loop nothing would be sent: the device's own loop sees to it.
-        var made = new java.util.concurrent.atomic.AtomicReference<dev.muser.device.EventLoop>();
+        var made = new AtomicReference<EventLoop>();
         var other = anotherDevice();
         var pair = UnixSocket.pair();
         closing(
@@ -145,7 +148,7 @@ final class DmaMessagesTest extends ServerTest {
         var into = memory(size);
         whenWritten(() -> port().read(0x10000, into, results::add));
         client.ask(RawClient.REGION_WRITE, kick()).succeeded(16);
-        var pending = new java.util.ArrayDeque<Message>();
+        var pending = new ArrayDeque<Message>();
         for (int i = 0; i < 4; i++) {
             pending.add(expect(client, RawClient.DMA_READ, 0x10000 + i * 65536L, 65536));
         }

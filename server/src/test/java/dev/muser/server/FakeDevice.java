@@ -14,10 +14,12 @@ import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
+import dev.muser.linux.FileStatus;
 import dev.muser.linux.MemoryFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -194,7 +196,7 @@ final class FakeDevice implements VfioDevice {
 
     /** What a descriptor refers to, so that a test can tell two apart. */
     static String identity(Fd fd) {
-        return "size " + dev.muser.linux.FileStatus.of(fd).size();
+        return "size " + FileStatus.of(fd).size();
     }
 
     @Override
@@ -219,9 +221,7 @@ final class FakeDevice implements VfioDevice {
     @Override
     public void setIrqs(int index, IrqAction action, int start, boolean[] selected) {
         called("setIrqs");
-        note(
-                "irqs %d %s %d %s"
-                        .formatted(index, action, start, java.util.Arrays.toString(selected)));
+        note("irqs %d %s %d %s".formatted(index, action, start, Arrays.toString(selected)));
     }
 
     @Override

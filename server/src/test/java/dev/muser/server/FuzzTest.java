@@ -3,8 +3,11 @@ package dev.muser.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.linux.Fd;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -68,7 +71,7 @@ final class FuzzTest extends ServerTest {
             }
             List<Fd> fds =
                     random.nextInt(6) == 0
-                            ? java.util.Collections.nCopies(1 + random.nextInt(4), file)
+                            ? Collections.nCopies(1 + random.nextInt(4), file)
                             : List.of();
             if (bytes.length > 0 && client.trySend(bytes, fds) < 0) {
                 return i + 1;
@@ -81,7 +84,7 @@ final class FuzzTest extends ServerTest {
     }
 
     private static void drain(RawClient client) {
-        try (var arena = java.lang.foreign.Arena.ofConfined()) {
+        try (var arena = Arena.ofConfined()) {
             var buffer = arena.allocate(65536);
             while (client.receiveSome(buffer, 0, 65536, 0x40) > 0) {
                 // what it says is for other tests: here it must only say it
@@ -176,7 +179,7 @@ final class FuzzTest extends ServerTest {
     private byte[] mutate(byte[] message) {
         switch (random.nextInt(12)) {
             case 0 -> {
-                return java.util.Arrays.copyOf(message, random.nextInt(message.length));
+                return Arrays.copyOf(message, random.nextInt(message.length));
             }
             case 1 -> Bytes.view(message).putInt(4, message.length + random.nextInt(64) - 32);
             case 2 -> message[random.nextInt(message.length)] ^= (byte) (1 << random.nextInt(8));

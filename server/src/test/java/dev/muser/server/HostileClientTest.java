@@ -10,6 +10,8 @@ import dev.muser.linux.UnixSocket;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -97,7 +99,7 @@ final class HostileClientTest extends ServerTest {
         byte[] message = RawClient.message(1, RawClient.REGION_READ, 1 << 20, 0, new byte[0]);
         client.send(message);
         int sent = 0;
-        while (client.trySend(new byte[1], java.util.List.of()) == 1 && sent < 10_000) {
+        while (client.trySend(new byte[1], List.of()) == 1 && sent < 10_000) {
             Thread.sleep(5);
             sent++;
         }
@@ -199,7 +201,7 @@ final class HostileClientTest extends ServerTest {
                 RawClient.message(1, RawClient.REGION_READ, 0, RawClient.regionRead(0, 0, 4096));
         long asked = 0;
         greedy.socket.timeout(Duration.ofMillis(500));
-        while (greedy.trySend(read, java.util.List.of()) == read.length) {
+        while (greedy.trySend(read, List.of()) == read.length) {
             asked++;
             if (asked % 1000 == 0) {
                 neighbour.expectServed();
@@ -230,7 +232,7 @@ final class HostileClientTest extends ServerTest {
                         RawClient.NO_REPLY,
                         RawClient.regionWrite(0, 0, (byte) 1));
         var burst = new byte[100][];
-        java.util.Arrays.fill(burst, write);
+        Arrays.fill(burst, write);
         byte[] bytes = Bytes.join(burst);
         var done = new CountDownLatch(1);
         var flood =
@@ -282,7 +284,7 @@ final class HostileClientTest extends ServerTest {
                         RawClient.NO_REPLY,
                         RawClient.regionWrite(0, 0, (byte) 1));
         var burst = new byte[200][];
-        java.util.Arrays.fill(burst, write);
+        Arrays.fill(burst, write);
         slow.send(Bytes.join(burst));
         begun.await();
         int id = neighbour.command(RawClient.GET_INFO, 0, Bytes.of().u32(16).zeros(12).get());
@@ -328,7 +330,7 @@ final class HostileClientTest extends ServerTest {
                         RawClient.NO_REPLY,
                         RawClient.regionWrite(0, 0, (byte) 1));
         var burst = new byte[20][];
-        java.util.Arrays.fill(burst, write);
+        Arrays.fill(burst, write);
         slow.send(Bytes.join(burst));
         begun.await();
         var next = closing(RawClient.connect(path));

@@ -3,6 +3,7 @@ package dev.muser.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.linux.Errno;
+import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -30,7 +31,7 @@ final class IrqInfoTest extends ServerTest {
     @ValueSource(ints = {0, 15})
     void shouldRefuseARequestThatIsCutShort(int length) {
         negotiated()
-                .ask(RawClient.GET_IRQ_INFO, java.util.Arrays.copyOf(request(16, 0), length))
+                .ask(RawClient.GET_IRQ_INFO, Arrays.copyOf(request(16, 0), length))
                 .failed(Errno.EINVAL);
     }
 }

@@ -16,8 +16,10 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,7 +38,7 @@ final class LoopTest extends ServerTest {
         }
     }
 
-    private static <T> T on(Loop loop, java.util.function.Supplier<T> work) {
+    private static <T> T on(Loop loop, Supplier<T> work) {
         var result = new CompletableFuture<T>();
         loop.execute(() -> result.complete(work.get()));
         return result.join();
@@ -152,7 +154,7 @@ final class LoopTest extends ServerTest {
         var loop = loop(policy);
         var eventFd = closing(EventFd.create());
         var taken = new AtomicInteger();
-        var signalled = new java.util.concurrent.Semaphore(0);
+        var signalled = new Semaphore(0);
         var watch =
                 on(
                         loop,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.device.MigrationState;
 import dev.muser.linux.Errno;
+import java.util.Arrays;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,7 +57,7 @@ final class MigDataTest extends ServerTest {
     void shouldRefuseAReadThatIsOutOfBounds(long argsz, long size, int length) {
         migration.state = MigrationState.STOP_COPY;
         var client = negotiated();
-        client.ask(RawClient.MIG_READ, java.util.Arrays.copyOf(data(argsz, size), length))
+        client.ask(RawClient.MIG_READ, Arrays.copyOf(data(argsz, size), length))
                 .failed(Errno.EINVAL);
     }
 

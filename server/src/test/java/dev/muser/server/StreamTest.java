@@ -2,6 +2,7 @@ package dev.muser.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.UnixSocket;
@@ -10,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -119,7 +121,7 @@ final class StreamTest extends ServerTest {
     @ParameterizedTest
     @ValueSource(ints = {32 * 1024 - 33, 32 * 1024 - 32, 32 * 1024 - 31, 100_000, 1 << 20})
     void shouldTakeMessagesAroundAndAboveTheReadAhead(int count) {
-        device.failOn("writeRegion", new dev.muser.device.VfioException(Errno.ENOSPC, "seen"));
+        device.failOn("writeRegion", new VfioException(Errno.ENOSPC, "seen"));
         var client = negotiated();
         byte[] message =
                 RawClient.message(
@@ -212,7 +214,7 @@ final class StreamTest extends ServerTest {
             int id = 1000 + i;
             client.send(
                     RawClient.message(id, RawClient.RESET, 0, new byte[0]),
-                    java.util.Collections.nCopies(253, file));
+                    Collections.nCopies(253, file));
             assertThat(client.receive().succeeded(0).id()).isEqualTo(id);
         }
     }
@@ -222,7 +224,7 @@ final class StreamTest extends ServerTest {
         var client = negotiated();
         Fd file = memory(4096);
         byte[] message = RawClient.message(1, RawClient.REGION_READ, 0, new byte[16]);
-        List<Fd> most = java.util.Collections.nCopies(253, file);
+        List<Fd> most = Collections.nCopies(253, file);
         for (int i = 0; i < 5; i++) {
             if (client.trySend(Arrays.copyOfRange(message, i, i + 1), most) < 0) {
                 break;
@@ -256,7 +258,7 @@ final class StreamTest extends ServerTest {
                     RawClient.message(
                             1, RawClient.REGION_READ, 0, RawClient.regionRead(0, 0, count));
             var burst = new byte[400][];
-            java.util.Arrays.fill(burst, read);
+            Arrays.fill(burst, read);
             client.send(Bytes.join(burst));
             int reply = 32 + count;
             try (var arena = Arena.ofConfined()) {

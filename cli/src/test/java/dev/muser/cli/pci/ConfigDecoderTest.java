@@ -3,6 +3,8 @@ package dev.muser.cli.pci;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** Configuration spaces written by hand, from the tables of the specifications. */
@@ -27,7 +29,7 @@ class ConfigDecoderTest {
         return ConfigDecoder.decode(config, sizes);
     }
 
-    private static String text(java.util.List<Row> rows, String label) {
+    private static String text(List<Row> rows, String label) {
         return rows.stream()
                 .filter(row -> row.label().equals(label))
                 .findFirst()
@@ -177,7 +179,7 @@ class ConfigDecoderTest {
 
     @Test
     void shouldTakeAnyBytesWithoutFailing() {
-        var random = new java.util.Random(20261123);
+        var random = new Random(20261123);
         for (int i = 0; i < 2000; i++) {
             random.nextBytes(config);
             config[0x06] |= 0x10;

@@ -7,6 +7,7 @@ import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
@@ -267,7 +268,7 @@ public final class Bar implements PciRegion {
             part.bind(memory);
             mappable.addAll(part.areas());
         }
-        mappable.sort(java.util.Comparator.comparingLong(RegionInfo.Area::offset));
+        mappable.sort(Comparator.comparingLong(RegionInfo.Area::offset));
         info =
                 mappable.isEmpty()
                         ? RegionInfo.of(size, readable, writable)

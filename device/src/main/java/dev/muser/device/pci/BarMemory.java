@@ -1,6 +1,7 @@
 package dev.muser.device.pci;
 
 import dev.muser.linux.Fd;
+import dev.muser.linux.FileStatus;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import java.util.ArrayList;
@@ -96,7 +97,7 @@ final class BarMemory implements AutoCloseable {
             file = MemoryFile.create("muser-bars", size);
             MemoryFile.seal(file, FINAL);
         } else {
-            long restored = dev.muser.linux.FileStatus.of(file).size();
+            long restored = FileStatus.of(file).size();
             if (restored != size) {
                 throw new StateMismatchException(
                         "the stored BAR memory has %d bytes and this build needs %d"

@@ -3,6 +3,8 @@ package dev.muser.device.pci;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.device.Region;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -129,15 +131,13 @@ class ConfigSpaceOracleTest {
                 if (random.nextBoolean()) {
                     var data = new byte[length];
                     random.nextBytes(data);
-                    fixture.buffer
-                            .asSlice(0, length)
-                            .copyFrom(java.lang.foreign.MemorySegment.ofArray(data));
+                    fixture.buffer.asSlice(0, length).copyFrom(MemorySegment.ofArray(data));
                     fixture.device.writeRegion(Region.CONFIG, at, fixture.buffer, 0, length);
                     oracle.write(at, data);
                 } else {
                     assertThat(fixture.bytes(Region.CONFIG, at, length))
                             .as("seed %d step %d: %d bytes at 0x%x", seed, step, length, at)
-                            .isEqualTo(java.util.Arrays.copyOfRange(oracle.bytes, at, at + length));
+                            .isEqualTo(Arrays.copyOfRange(oracle.bytes, at, at + length));
                 }
             }
             assertThat(fixture.bytes(Region.CONFIG, 0, SIZE)).isEqualTo(oracle.bytes);

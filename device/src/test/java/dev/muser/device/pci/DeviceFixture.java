@@ -3,6 +3,7 @@ package dev.muser.device.pci;
 import dev.muser.device.IrqAction;
 import dev.muser.device.ManualLoop;
 import dev.muser.device.Region;
+import dev.muser.device.VfioException;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import java.lang.foreign.Arena;
@@ -95,7 +96,7 @@ final class DeviceFixture implements AutoCloseable {
 
     static int errno(org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
         var thrown = org.assertj.core.api.Assertions.catchThrowable(call);
-        return thrown instanceof dev.muser.device.VfioException e ? e.errno() : unexpected(thrown);
+        return thrown instanceof VfioException e ? e.errno() : unexpected(thrown);
     }
 
     private static int unexpected(@Nullable Throwable thrown) {

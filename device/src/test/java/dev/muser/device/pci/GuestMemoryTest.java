@@ -4,11 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.muser.device.DmaAccess;
+import dev.muser.device.DmaCompletion;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFile;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -80,10 +85,10 @@ class GuestMemoryTest extends GuestMemoryFixture {
 
     @Test
     void shouldNeverWriteThroughADescriptorForReading() throws Exception {
-        var path = java.nio.file.Files.createTempFile(NAME, "");
+        var path = Files.createTempFile(NAME, "");
         try {
             MemoryFile.open(path, 0x1000).close();
-            try (var channel = java.nio.channels.FileChannel.open(path)) {
+            try (var channel = FileChannel.open(path)) {
                 assertThat(channel.size()).isEqualTo(0x1000);
                 long before = openNumbers(path);
                 assertThat(before).isEqualTo(1);
@@ -106,20 +111,20 @@ class GuestMemoryTest extends GuestMemoryFixture {
                 assertThat(openNumbers(path)).isEqualTo(1);
             }
         } finally {
-            java.nio.file.Files.delete(path);
+            Files.delete(path);
         }
     }
 
-    private static long openNumbers(java.nio.file.Path path) {
+    private static long openNumbers(Path path) {
         return ProcessMaps.descriptors(path.toString());
     }
 
-    private static int numberOf(java.nio.file.Path path) throws java.io.IOException {
-        try (var files = java.nio.file.Files.list(java.nio.file.Path.of("/proc/self/fd"))) {
+    private static int numberOf(Path path) throws IOException {
+        try (var files = Files.list(Path.of("/proc/self/fd"))) {
             for (var file : files.toList()) {
-                if (java.nio.file.Files.isSymbolicLink(file)
-                        && java.nio.file.Files.exists(file)
-                        && java.nio.file.Files.readSymbolicLink(file).equals(path)) {
+                if (Files.isSymbolicLink(file)
+                        && Files.exists(file)
+                        && Files.readSymbolicLink(file).equals(path)) {
                     return Integer.parseInt(file.getFileName().toString());
                 }
             }
@@ -228,7 +233,7 @@ class GuestMemoryTest extends GuestMemoryFixture {
         memory.map(0x10000, 0x2000, DmaAccess.READ_WRITE, MemoryFile.create(NAME, 0x2000), 0);
         var small = buffer.asSlice(0, 64);
         var errors = new int[1];
-        dev.muser.device.DmaCompletion completion = errno -> errors[0] |= errno;
+        DmaCompletion completion = errno -> errors[0] |= errno;
         Runnable loop =
                 () -> {
                     for (int i = 0; i < 250_000; i++) {

@@ -235,8 +235,8 @@ class IrqControlTest extends InterruptFixture {
 
     @Test
     void shouldActOnFewUnmaskSignalsInEachTurnHoweverManyThereAre() {
-        var lines = new java.util.ArrayList<Fd>();
-        var unmaskers = new java.util.ArrayList<Fd>();
+        var lines = new ArrayList<Fd>();
+        var unmaskers = new ArrayList<Fd>();
         for (int i = 0; i < 100; i++) {
             lines.add(fixture.install(Irq.MSIX, i));
             unmaskers.add(fixture.install(Irq.MSIX, IrqAction.UNMASK, i));

@@ -8,6 +8,7 @@ import dev.muser.client.PciFunction;
 import dev.muser.client.RemoteDevice;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.Irq;
+import dev.muser.device.IrqAction;
 import dev.muser.device.MigrationState;
 import dev.muser.device.RegionInfo;
 import dev.muser.device.VfioException;
@@ -154,12 +155,8 @@ class ConformanceTest {
             assertThat(device.irqInfo(index).count()).isEqualTo(counts[index]);
         }
         try (var eventFd = EventFd.create()) {
-            device.setIrqEventFds(
-                    Irq.MSIX,
-                    dev.muser.device.IrqAction.TRIGGER,
-                    2047,
-                    List.of(eventFd.duplicate()));
-            device.setIrqs(Irq.MSIX, dev.muser.device.IrqAction.TRIGGER, 2047, 1);
+            device.setIrqEventFds(Irq.MSIX, IrqAction.TRIGGER, 2047, List.of(eventFd.duplicate()));
+            device.setIrqs(Irq.MSIX, IrqAction.TRIGGER, 2047, 1);
             assertThat(EventFd.take(eventFd)).isEqualTo(1);
         }
     }

@@ -7,6 +7,8 @@ import dev.muser.device.pci.Interrupt;
 import dev.muser.device.pci.MsiX;
 import dev.muser.device.pci.Register;
 import dev.muser.device.pci.Width;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 
 /** The device of docs/write-a-device.md: measures, warns above a limit, logs to guest memory. */
 final class Thermometer implements Device {
@@ -53,8 +55,8 @@ final class Thermometer implements Device {
             alarm.raise();
         }
         if (logAddress.get() != 0) {
-            var entry = java.lang.foreign.Arena.ofAuto().allocate(4);
-            entry.set(java.lang.foreign.ValueLayout.JAVA_INT, 0, degrees);
+            var entry = Arena.ofAuto().allocate(4);
+            entry.set(ValueLayout.JAVA_INT, 0, degrees);
             ctx.memory().write(logAddress.get(), entry, errno -> logged(errno));
         }
     }
