@@ -34,18 +34,17 @@ public final class WarmUp {
      */
     public static void run(Loop loop, Duration time) {
         var pair = UnixSocket.pair();
-        var server =
-                DeviceServer.adopt(
-                        loop,
-                        events -> PciDevice.create(WarmUp::device, events),
-                        pair[0].fd(),
-                        ServerOptions.DEFAULTS);
         try (var client = pair[1];
+                var _ =
+                        DeviceServer.adopt(
+                                loop,
+                                events -> PciDevice.create(WarmUp::device, events),
+                                pair[0].fd(),
+                                ServerOptions.DEFAULTS);
                 var arena = Arena.ofConfined()) {
             client.timeout(Duration.ofSeconds(1));
             talk(client, arena, System.nanoTime() + time.toNanos());
         }
-        server.close();
     }
 
     private static Device device(DeviceContext ctx) {
