@@ -1,0 +1,66 @@
+package dev.muser.devices.storage;
+
+import dev.muser.device.EventLoop;
+
+/**
+ * A storage engine: what is behind one namespace of a disk. Everything is asynchronous, so that one
+ * thread serves many disks.
+ *
+ * <p><b>Threads.</b> {@link #info} can be called at any time by any thread. All other methods are
+ * called on the thread of the loop that {@link #start} was given, and must not block on anything
+ * slower than {@link #quiesce} says. Requests may be {@linkplain StorageRequest#complete completed}
+ * on that thread, at once or later; an engine with threads of its own uses {@link
+ * StorageRequest#completeLater} and {@link StorageRequest#completeLater(int,
+ * java.lang.foreign.MemorySegment)}.
+ *
+ * <p><b>Order.</b> Requests under way at the same time may be done in any order, like commands of a
+ * disk. Each is completed exactly once.
+ *
+ * <p><b>Durability.</b> A write whose completion came before a flush began is on stable storage
+ * when that flush has completed, and so is a write with {@link StorageRequest#forceUnitAccess} when
+ * it has completed itself.
+ */
+public interface Storage extends AutoCloseable {
+
+    /** Returns what it is; constant, but for a size that an engine lets grow. */
+    StorageInfo info();
+
+    /**
+     * Begins service; called once, before the first request.
+     *
+     * @throws StorageException when it cannot, with a line for the operator
+     */
+    void start(EventLoop loop);
+
+    /**
+     * Hot. Takes a request, whose range lies within {@link StorageInfo#size}. It may wait for
+     * {@link #kick}. What it asks for and cannot be had is its errno, not an exception.
+     */
+    void submit(StorageRequest request);
+
+    /** Hot. No more requests follow for the moment: begin those that were submitted. */
+    default void kick() {}
+
+    /**
+     * Hot. Looks whether requests are done, and completes them; called while the disk polls. An
+     * engine whose requests are completed otherwise need not do anything.
+     *
+     * @return whether there were any
+     */
+    default boolean poll() {
+        return false;
+    }
+
+    /**
+     * The disk is being reset, or client memory taken away: returns when the memory of no request
+     * that is under way will be touched any more. Such requests must still be completed, within
+     * this call or later. An engine that moves data by {@link StorageRequest#put} and {@link
+     * StorageRequest#get} alone, or by completeLater, need not do anything: those do nothing from
+     * then on.
+     */
+    default void quiesce() {}
+
+    /** Gives everything back. No request is under way, or ever will be. Idempotent. */
+    @Override
+    void close();
+}
