@@ -22,15 +22,33 @@ public interface EventLoop {
     Registration watch(Fd fd, Runnable readable);
 
     /**
-     * Calls {@code poller} in every turn of the loop, which then does not sleep; it returns whether
-     * it found work.
+     * Returns a poller, not started. While it is, {@code work} is called in every turn of the loop,
+     * which then does not sleep; it returns whether it found any. Starting and stopping are cheap,
+     * for a device that looks for work while there is some and sleeps while there is none.
      */
-    Registration poll(BooleanSupplier poller);
+    Poller poller(BooleanSupplier work);
+
+    /** Returns a {@link #poller} that has been started. */
+    default Registration poll(BooleanSupplier work) {
+        var poller = poller(work);
+        poller.start();
+        return poller;
+    }
 
     /** Something the loop does until this is closed. Closing is idempotent. */
     interface Registration extends AutoCloseable {
         @Override
         void close();
+    }
+
+    /** Something that is called in every turn. Closing stops it for good. */
+    interface Poller extends Registration {
+
+        /** Hot. Idempotent. */
+        void start();
+
+        /** Hot. Idempotent. */
+        void stop();
     }
 
     /** A timer of a loop. Closing disarms it for good. */

@@ -27,7 +27,7 @@ public interface VfioDevice extends AutoCloseable {
     DeviceInfo info();
 
     /**
-     * Returns what region {@code index} is; constant.
+     * Returns what region {@code index} is; constant during a session.
      *
      * @throws VfioException EINVAL when {@code index} is not below {@link DeviceInfo#regions}
      */
@@ -54,6 +54,11 @@ public interface VfioDevice extends AutoCloseable {
      *     descriptors
      */
     void attach(@Nullable DmaPort port);
+
+    /** As {@link #attach(DmaPort)}, for a door that knows what kind of client it has. */
+    default void attach(@Nullable DmaPort port, ClientKind kind) {
+        attach(port);
+    }
 
     /**
      * Ends the client's session: unmaps its memory, forgets its eventfds, and resets the device in

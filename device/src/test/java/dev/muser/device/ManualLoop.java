@@ -36,9 +36,8 @@ public final class ManualLoop implements EventLoop {
     }
 
     @Override
-    public Registration poll(BooleanSupplier poller) {
-        pollers.add(poller);
-        return () -> pollers.remove(poller);
+    public Poller poller(BooleanSupplier work) {
+        return new ManualPoller(work);
     }
 
     /**
@@ -72,6 +71,31 @@ public final class ManualLoop implements EventLoop {
     /** Returns how many descriptors are watched. */
     public int watched() {
         return watches.size();
+    }
+
+    private final class ManualPoller implements Poller {
+        private final BooleanSupplier work;
+
+        ManualPoller(BooleanSupplier work) {
+            this.work = work;
+        }
+
+        @Override
+        public void start() {
+            if (!pollers.contains(work)) {
+                pollers.add(work);
+            }
+        }
+
+        @Override
+        public void stop() {
+            pollers.remove(work);
+        }
+
+        @Override
+        public void close() {
+            stop();
+        }
     }
 
     private final class ManualTimer implements Timer {

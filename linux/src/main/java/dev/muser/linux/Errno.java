@@ -44,6 +44,7 @@ public final class Errno {
     public static final int ENOTCONN = 107;
     public static final int ETIMEDOUT = 110;
     public static final int ECONNREFUSED = 111;
+    public static final int ECANCELED = 125;
 
     private record Entry(String name, String text) {}
 
@@ -88,7 +89,8 @@ public final class Errno {
                     entry(ECONNRESET, "ECONNRESET", "connection reset by the other end"),
                     entry(ENOTCONN, "ENOTCONN", "not connected"),
                     entry(ETIMEDOUT, "ETIMEDOUT", "timed out"),
-                    entry(ECONNREFUSED, "ECONNREFUSED", "nobody listens there"));
+                    entry(ECONNREFUSED, "ECONNREFUSED", "nobody listens there"),
+                    entry(ECANCELED, "ECANCELED", "cancelled"));
 
     private Errno() {}
 

@@ -362,13 +362,26 @@ public final class DeviceServer implements AutoCloseable {
         }
 
         @Override
-        public Registration poll(BooleanSupplier poller) {
-            var polled = new PolledTask(poller);
-            return open.add(
-                    real.poll(() -> {
-                        run(polled);
-                        return polled.worked();
-                    }));
+        public Poller poller(BooleanSupplier work) {
+            return open.add(real.poller(() -> pollOnce(work)));
+        }
+
+        private boolean pollOnce(BooleanSupplier work) {
+            if (closed) {
+                return false;
+            }
+            var current = session;
+            if (current != null) {
+                return current.poll(work);
+            }
+            try {
+                boolean worked = work.getAsBoolean();
+                MemoryFault.fence();
+                return worked;
+            } catch (Throwable t) {
+                log(Level.ERROR, "the device failed while it had no client", t);
+                return false;
+            }
         }
 
         void close() {

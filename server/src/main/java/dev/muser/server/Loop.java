@@ -32,6 +32,12 @@ public final class Loop implements EventLoop, AutoCloseable {
     /** While it spins, epoll is asked once in so many turns. */
     private static final int TURNS_PER_EPOLL = 64;
 
+    /**
+     * While devices poll, sockets are looked at once in so many turns: what devices look at costs
+     * nanoseconds, a socket hundreds of them.
+     */
+    private static final int TURNS_PER_LOOK = 16;
+
     private final LoopPolicy policy;
     private final Thread thread;
     private final CompletableFuture<Void> started = new CompletableFuture<>();
@@ -51,7 +57,7 @@ public final class Loop implements EventLoop, AutoCloseable {
     private final List<DeviceServer> servers = new ArrayList<>();
 
     private final List<Source> polled = new ArrayList<>();
-    private final List<Poller> pollers = new ArrayList<>();
+    private final List<LoopPoller> pollers = new ArrayList<>();
     private final ArrayDeque<Source> again = new ArrayDeque<>();
     private final Buffers buffers = new Buffers();
     private final Consumer<Runnable> guard = this::runSafely;
@@ -109,10 +115,8 @@ public final class Loop implements EventLoop, AutoCloseable {
     }
 
     @Override
-    public Registration poll(BooleanSupplier poller) {
-        var registered = new Poller(poller);
-        pollers.add(registered);
-        return registered;
+    public EventLoop.Poller poller(BooleanSupplier work) {
+        return new LoopPoller(work);
     }
 
     /**
@@ -230,13 +234,17 @@ public final class Loop implements EventLoop, AutoCloseable {
         long spin = policy.spin().toNanos();
         long lastWork = System.nanoTime();
         int turns = 0;
+        int untilLook = 0;
         while (!stopping) {
             boolean worked = false;
             boolean awake = policy.always() || !pollers.isEmpty();
             if (!awake && spin > 0) {
                 awake = System.nanoTime() - lastWork < spin;
             }
-            if (awake && polled.size() <= POLLED_BY_TURNS) {
+            if (!pollers.isEmpty() && --untilLook > 0 && again.isEmpty()) {
+                // only what devices poll, below
+            } else if (awake && polled.size() <= POLLED_BY_TURNS) {
+                untilLook = TURNS_PER_LOOK;
                 for (int i = 0; i < polled.size(); i++) {
                     worked |= polled.get(i).poll();
                 }
@@ -248,6 +256,7 @@ public final class Loop implements EventLoop, AutoCloseable {
                     Thread.onSpinWait();
                 }
             } else {
+                untilLook = TURNS_PER_LOOK;
                 boolean wait = !awake && again.isEmpty() && tasks.isEmpty();
                 worked = dispatch(wait ? -1 : 0);
             }
@@ -321,11 +330,29 @@ public final class Loop implements EventLoop, AutoCloseable {
         }
     }
 
-    private final class Poller implements Registration {
+    private final class LoopPoller implements EventLoop.Poller {
         private final BooleanSupplier supplier;
+        private boolean started;
+        private boolean closed;
 
-        Poller(BooleanSupplier supplier) {
+        LoopPoller(BooleanSupplier supplier) {
             this.supplier = supplier;
+        }
+
+        @Override
+        public void start() {
+            if (!started && !closed) {
+                started = true;
+                pollers.add(this);
+            }
+        }
+
+        @Override
+        public void stop() {
+            if (started) {
+                started = false;
+                pollers.remove(this);
+            }
         }
 
         boolean poll() {
@@ -342,7 +369,8 @@ public final class Loop implements EventLoop, AutoCloseable {
 
         @Override
         public void close() {
-            pollers.remove(this);
+            closed = true;
+            stop();
         }
     }
 }

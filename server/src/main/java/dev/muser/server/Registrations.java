@@ -37,6 +37,27 @@ final class Registrations implements AutoCloseable {
         };
     }
 
+    EventLoop.Poller add(EventLoop.Poller poller) {
+        open.add(poller);
+        return new EventLoop.Poller() {
+            @Override
+            public void start() {
+                poller.start();
+            }
+
+            @Override
+            public void stop() {
+                poller.stop();
+            }
+
+            @Override
+            public void close() {
+                open.remove(poller);
+                poller.close();
+            }
+        };
+    }
+
     @Override
     public void close() {
         while (!open.isEmpty()) {

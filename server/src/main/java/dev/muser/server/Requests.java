@@ -1,5 +1,6 @@
 package dev.muser.server;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.MigrationState;
 import dev.muser.device.VfioDevice;
 import dev.muser.device.VfioException;
@@ -247,12 +248,23 @@ final class Requests {
         try {
             var proposed = request.capabilities();
             var agreed = ours().answer(proposed);
-            accept(request.agreedMinor(), agreed, Limits.of(agreed, proposed));
+            accept(
+                    request.agreedMinor(),
+                    agreed,
+                    Limits.of(agreed, proposed),
+                    kind(request.minor(), proposed));
         } catch (ProtocolException e) {
             throw new ConnectionLost("negotiation: " + e.getMessage(), e.errno());
         } catch (VfioException e) {
             throw new ConnectionLost("the device takes no client: " + e.getMessage(), e.errno());
         }
+    }
+
+    /** Virtual machine monitors say what they take for migration; QEMU also proposes 0.0. */
+    private static ClientKind kind(int minor, Capabilities proposed) {
+        return proposed.migration() != null || minor == 0
+                ? ClientKind.VIRTUAL_MACHINE
+                : ClientKind.DRIVER;
     }
 
     private Capabilities ours() {
@@ -266,10 +278,10 @@ final class Requests {
                 device.migration() == null ? null : new Capabilities.Migration(4096, 256L << 20));
     }
 
-    private void accept(int minor, Capabilities agreed, Limits agreedLimits) {
+    private void accept(int minor, Capabilities agreed, Limits agreedLimits, ClientKind kind) {
         var twin = agreedLimits.twinSocket() ? twinSocket() : List.<Fd>of();
         try {
-            attach(agreedLimits);
+            attach(agreedLimits, kind);
         } catch (Throwable t) {
             Session.closeAll(twin);
             throw t;
@@ -300,7 +312,7 @@ final class Requests {
         }
     }
 
-    private void attach(Limits agreedLimits) {
+    private void attach(Limits agreedLimits, ClientKind kind) {
         regionCount = device.info().regions();
         maxTransfer = agreedLimits.maxTransfer();
         var channel = new DmaChannel(session.dmaOutput(), maxTransfer);
@@ -310,7 +322,7 @@ final class Requests {
         memory = new Memory(device, replies, agreedLimits);
         writes = new WriteMulti(device, replies, agreedLimits);
         features = new Features(device, replies, agreedLimits);
-        device.attach(channel);
+        device.attach(channel, kind);
     }
 
     /** Takes the descriptors that came with the message at hand; the caller owns them. */

@@ -8,6 +8,7 @@ import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFault;
 import dev.muser.linux.UnixSocket;
 import dev.muser.protocol.Header;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -250,6 +251,27 @@ final class Session implements Source {
             return;
         }
         afterwards();
+    }
+
+    /**
+     * Hot. As {@link #run}, for what a device polls; returns whether it found work, after which
+     * there may be something to send.
+     */
+    boolean poll(BooleanSupplier work) {
+        boolean worked;
+        try {
+            worked = work.getAsBoolean();
+            if (worked) {
+                MemoryFault.fence();
+            }
+        } catch (Throwable t) {
+            end(lost(t));
+            return true;
+        }
+        if (worked) {
+            afterwards();
+        }
+        return worked;
     }
 
     /** Sends what something other than a message from the client has put into the output. */

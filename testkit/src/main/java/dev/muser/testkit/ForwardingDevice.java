@@ -1,5 +1,6 @@
 package dev.muser.testkit;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.DeviceInfo;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaPort;
@@ -45,6 +46,11 @@ public class ForwardingDevice implements VfioDevice {
     @Override
     public void attach(@Nullable DmaPort port) {
         device.attach(port);
+    }
+
+    @Override
+    public void attach(@Nullable DmaPort port, ClientKind kind) {
+        device.attach(port, kind);
     }
 
     @Override

@@ -60,9 +60,33 @@ final class InlineLoop implements EventLoop {
     }
 
     @Override
-    public Registration poll(BooleanSupplier poller) {
-        pollers.add(poller);
-        return () -> pollers.remove(poller);
+    public Poller poller(BooleanSupplier work) {
+        return new InlinePoller(work);
+    }
+
+    private final class InlinePoller implements Poller {
+        private final BooleanSupplier work;
+
+        InlinePoller(BooleanSupplier work) {
+            this.work = work;
+        }
+
+        @Override
+        public void start() {
+            if (!pollers.contains(work)) {
+                pollers.add(work);
+            }
+        }
+
+        @Override
+        public void stop() {
+            pollers.remove(work);
+        }
+
+        @Override
+        public void close() {
+            stop();
+        }
     }
 
     private final class InlineTimer implements Timer {

@@ -22,7 +22,7 @@ final class NoLoop implements EventLoop {
     }
 
     @Override
-    public Registration poll(BooleanSupplier poller) {
+    public Poller poller(BooleanSupplier work) {
         throw unwanted();
     }
 

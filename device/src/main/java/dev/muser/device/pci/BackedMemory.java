@@ -1,5 +1,6 @@
 package dev.muser.device.pci;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.RegionInfo;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFile;
@@ -7,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +25,8 @@ public final class BackedMemory implements BarArea {
     private final long offset;
     private final long size;
     private final List<RegionInfo.Area> areas = new ArrayList<>();
+    private Predicate<ClientKind> mappableFor = kind -> true;
+    private @Nullable WriteListener writeListener;
     private boolean keep;
     private @Nullable MemorySegment bytes;
     private @Nullable Fd file;
@@ -76,6 +80,32 @@ public final class BackedMemory implements BarArea {
         return this;
     }
 
+    /** Lets only such clients map it; the others reach it by messages. */
+    public BackedMemory mappableFor(Predicate<ClientKind> kinds) {
+        bar.requireOpen();
+        mappableFor = kinds;
+        return this;
+    }
+
+    /** Has {@code listener} told of what clients write by message, after each write. */
+    public BackedMemory onWrite(WriteListener listener) {
+        bar.requireOpen();
+        writeListener = listener;
+        return this;
+    }
+
+    /** Is told what a client has written by message. */
+    @FunctionalInterface
+    public interface WriteListener {
+        /**
+         * Hot.
+         *
+         * @param offset in bytes, from the start of the memory
+         * @param count in bytes
+         */
+        void written(long offset, int count);
+    }
+
     /**
      * Hot. Returns the bytes, for any thread. The client can change them at any moment: copy before
      * checking.
@@ -101,8 +131,8 @@ public final class BackedMemory implements BarArea {
         return size;
     }
 
-    List<RegionInfo.Area> areas() {
-        return areas;
+    List<RegionInfo.Area> areas(ClientKind kind) {
+        return mappableFor.test(kind) ? areas : List.of();
     }
 
     void bind(BarMemory memory) {
@@ -128,6 +158,10 @@ public final class BackedMemory implements BarArea {
             LittleEndian.put(b, at, count, LittleEndian.get(buffer, position, count));
         } else {
             MemorySegment.copy(buffer, position, b, at, count);
+        }
+        var listener = writeListener;
+        if (listener != null) {
+            listener.written(at, count);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.muser.device.pci;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.IoEventFd;
 import dev.muser.device.RegionInfo;
 import dev.muser.device.VfioException;
@@ -263,17 +264,8 @@ public final class Bar implements PciRegion {
         requireSize();
         registers.seal();
         areas.seal(registers);
-        var mappable = new ArrayList<RegionInfo.Area>();
-        for (var part : backed) {
-            part.bind(memory);
-            mappable.addAll(part.areas());
-        }
-        mappable.sort(Comparator.comparingLong(RegionInfo.Area::offset));
-        info =
-                mappable.isEmpty()
-                        ? RegionInfo.of(size, readable, writable)
-                        : new RegionInfo(
-                                size, readable, writable, memory.file(), fileOffset, mappable);
+        backed.forEach(part -> part.bind(memory));
+        info = info(ClientKind.UNKNOWN);
     }
 
     private void requireSize() {
@@ -311,6 +303,16 @@ public final class Bar implements PciRegion {
     @Override
     public RegionInfo info() {
         return info;
+    }
+
+    @Override
+    public RegionInfo info(ClientKind kind) {
+        var mappable = new ArrayList<RegionInfo.Area>();
+        backed.forEach(part -> mappable.addAll(part.areas(kind)));
+        mappable.sort(Comparator.comparingLong(RegionInfo.Area::offset));
+        return mappable.isEmpty()
+                ? RegionInfo.of(size, readable, writable)
+                : new RegionInfo(size, readable, writable, memory.file(), fileOffset, mappable);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.muser.device.pci;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.ResetKind;
 
@@ -18,6 +19,9 @@ public interface Device {
      * ({@link DeviceContext#resetOnLostClient}), except that nothing is masked or pending.
      */
     default void reset(ResetKind kind) {}
+
+    /** A client's session begins. */
+    default void attached(ClientKind kind) {}
 
     /** Client memory has become reachable. */
     default void dmaMapped(long iova, long size, DmaAccess access) {}

@@ -7,6 +7,7 @@ import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,6 +50,9 @@ public final class GuestMemory {
                 @Override
                 public void unmapping(long iova, long size) {}
             };
+
+    /** {@link #readNow} and {@link #writeNow} cannot: the client has to be asked by message. */
+    public static final int BY_MESSAGE = -1;
 
     private final int maxMappings;
     private final long maxMappingSize;
@@ -185,6 +189,11 @@ public final class GuestMemory {
         return table.size();
     }
 
+    /** Returns a window on this memory, on nothing yet. */
+    public GuestWindow window() {
+        return new GuestWindow(this);
+    }
+
     /** Returns an empty list of ranges of this memory. */
     public ScatterList scatterList() {
         return new ScatterList(this);
@@ -230,6 +239,53 @@ public final class GuestMemory {
         return file.slice(mapping.fileOffset + (iova - mapping.iova), length, wanted.writable());
     }
 
+    /**
+     * Hot. As {@link #read}, at once or not at all.
+     *
+     * @return 0, an errno, or {@link #BY_MESSAGE} when some of the range is not shared: nothing has
+     *     been moved then
+     */
+    public int readNow(long iova, MemorySegment into, long at, long count) {
+        return moveNow(iova, into, at, count, true);
+    }
+
+    /** Hot. As {@link #write}, at once or not at all; as {@link #readNow}. */
+    public int writeNow(long iova, MemorySegment from, long at, long count) {
+        return moveNow(iova, from, at, count, false);
+    }
+
+    private int moveNow(long iova, MemorySegment buffer, long at, long count, boolean read) {
+        if (count == 0) {
+            return 0;
+        }
+        var mapping = at(iova);
+        if (mapping != null && mapping.file != null && mapping.containsFrom(iova, count)) {
+            int error = check(mapping, read);
+            return error != 0 ? error : copy(mapping, iova, buffer, at, count, read);
+        }
+        return movePartsNow(iova, buffer, at, count, read);
+    }
+
+    private int movePartsNow(long iova, MemorySegment buffer, long at, long count, boolean read) {
+        int error = checkRange(iova, count, read);
+        for (long done = 0; error == 0 && done < count; ) {
+            var mapping = Objects.requireNonNull(at(iova + done));
+            error = mapping.file == null ? BY_MESSAGE : 0;
+            done += partOf(mapping, iova + done, count - done);
+        }
+        for (long done = 0; error == 0 && done < count; ) {
+            var mapping = Objects.requireNonNull(at(iova + done));
+            long n = partOf(mapping, iova + done, count - done);
+            error = copy(mapping, iova + done, buffer, at + done, n, read);
+            done += n;
+        }
+        return error;
+    }
+
+    private static long partOf(DmaMapping mapping, long iova, long length) {
+        return Math.min(length, mapping.size - (iova - mapping.iova));
+    }
+
     private void move(long iova, MemorySegment buffer, boolean read, DmaCompletion completion) {
         long length = buffer.byteSize();
         if (length == 0) {
@@ -263,7 +319,7 @@ public final class GuestMemory {
             if (mapping == null) {
                 throw new IllegalStateException("memory went while it was being used");
             }
-            long n = Math.min(length - done, mapping.size - (iova + done - mapping.iova));
+            long n = partOf(mapping, iova + done, length - done);
             movePart(mapping, iova + done, buffer, done, n, read, parts);
             done += n;
         }
@@ -321,12 +377,12 @@ public final class GuestMemory {
             if (mapping == null || error != 0) {
                 return error;
             }
-            done += Math.min(length - done, mapping.size - (iova + done - mapping.iova));
+            done += partOf(mapping, iova + done, length - done);
         }
         return 0;
     }
 
-    private static int check(DmaMapping mapping, boolean read) {
+    static int check(DmaMapping mapping, boolean read) {
         if (!(read ? mapping.access.readable() : mapping.access.writable())) {
             return Errno.EACCES;
         }

@@ -6,12 +6,22 @@ import dev.muser.linux.FileStatus;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFault;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 
 /**
  * A client's memory file, mapped once for all regions that lie in it; unmapped when the last of
  * them goes.
  */
 final class MappedFile {
+    private static final ValueLayout.OfInt INT =
+            ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle INTS = INT.varHandle();
+    private static final VarHandle LONGS = LONG.varHandle();
+
     final FileKey key;
 
     /** Offset in the file where the mapping begins. */
@@ -81,6 +91,64 @@ final class MappedFile {
     /** Hot. Returns a part of the file; without the right to write it when that is not wanted. */
     MemorySegment slice(long offset, long length, boolean toWrite) {
         return (toWrite ? bytes : readOnlyBytes).asSlice(offset - start, length);
+    }
+
+    /** Hot. Returns the address of a byte of the file in this process. */
+    long address(long offset) {
+        return bytes.address() + (offset - start);
+    }
+
+    /** Hot. Returns the 32 bits at {@code offset}, or -1 when the client has made it shorter. */
+    long load32(long offset) {
+        if (sealed) {
+            return Integer.toUnsignedLong((int) INTS.getAcquire(bytes, offset - start));
+        }
+        try {
+            int value = (int) INTS.getAcquire(bytes, offset - start);
+            MemoryFault.fence();
+            return Integer.toUnsignedLong(value);
+        } catch (InternalError e) {
+            return faulted(e);
+        }
+    }
+
+    /** Hot. Stores 32 bits, after all that was stored before; returns 0, or -1 as above. */
+    int store32(long offset, int value) {
+        if (sealed) {
+            INTS.setRelease(bytes, offset - start, value);
+            return 0;
+        }
+        try {
+            INTS.setRelease(bytes, offset - start, value);
+            MemoryFault.fence();
+            return 0;
+        } catch (InternalError e) {
+            return faulted(e);
+        }
+    }
+
+    /** Hot. Stores 16 bytes, the second half after the first; returns 0, or -1 as above. */
+    int store128(long offset, long low, long high) {
+        if (sealed) {
+            bytes.set(LONG, offset - start, low);
+            LONGS.setRelease(bytes, offset - start + 8, high);
+            return 0;
+        }
+        try {
+            bytes.set(LONG, offset - start, low);
+            LONGS.setRelease(bytes, offset - start + 8, high);
+            MemoryFault.fence();
+            return 0;
+        } catch (InternalError e) {
+            return faulted(e);
+        }
+    }
+
+    private static int faulted(InternalError e) {
+        if (MemoryFault.is(e)) {
+            return -1;
+        }
+        throw e;
     }
 
     /**

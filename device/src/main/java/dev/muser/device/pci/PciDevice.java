@@ -1,5 +1,6 @@
 package dev.muser.device.pci;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.DeviceInfo;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaPort;
@@ -46,10 +47,7 @@ public final class PciDevice implements VfioDevice {
         migration = context.migration();
         regions = context.regions();
         infos = new RegionInfo[Region.COUNT];
-        for (int i = 0; i < infos.length; i++) {
-            var region = regions[i];
-            infos[i] = region == null ? RegionInfo.ABSENT : region.info();
-        }
+        describe(ClientKind.UNKNOWN);
         memory.listener(
                 new GuestMemory.Listener() {
                     @Override
@@ -62,6 +60,13 @@ public final class PciDevice implements VfioDevice {
                         device.dmaUnmapped(iova, size);
                     }
                 });
+    }
+
+    private void describe(ClientKind kind) {
+        for (int i = 0; i < infos.length; i++) {
+            var region = regions[i];
+            infos[i] = region == null ? RegionInfo.ABSENT : region.info(kind);
+        }
     }
 
     private static Device construct(DeviceFactory factory, DeviceContext context) {
@@ -161,11 +166,18 @@ public final class PciDevice implements VfioDevice {
 
     @Override
     public void attach(@Nullable DmaPort port) {
+        attach(port, ClientKind.UNKNOWN);
+    }
+
+    @Override
+    public void attach(@Nullable DmaPort port, ClientKind kind) {
         if (attached) {
             throw new IllegalStateException("a client is attached already");
         }
         attached = true;
+        describe(kind);
         memory.attach(port);
+        device.attached(kind);
     }
 
     @Override

@@ -166,6 +166,87 @@ public final class ScatterList {
         return 0;
     }
 
+    /**
+     * Hot. Whether all pieces are shared with this process, after {@link #resolve}: else some can
+     * only be reached by {@link #copyTo} and {@link #copyFrom}.
+     */
+    public boolean isShared() {
+        for (int i = 0; i < pieces; i++) {
+            if (mapping(i).file == null) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Hot. Reads {@code count} bytes from byte {@code from} of the list on, at once. All is {@link
+     * #isShared}, and no memory was unmapped since {@link #resolve}.
+     *
+     * @return 0, or EFAULT when the client has taken its memory away
+     */
+    public int readNow(long from, MemorySegment into, long at, long count) {
+        return moveNow(from, into, at, count, true);
+    }
+
+    /** Hot. Writes, as {@link #readNow} reads. */
+    public int writeNow(long to, MemorySegment from, long at, long count) {
+        return moveNow(to, from, at, count, false);
+    }
+
+    private int moveNow(long position, MemorySegment buffer, long at, long count, boolean read) {
+        Objects.checkFromIndexSize(position, count, total);
+        if (resolvedAt != memory.generation()) {
+            return Errno.EFAULT;
+        }
+        long skip = position;
+        long done = 0;
+        for (int i = 0; done < count; i++) {
+            long length = pieceLengths[i];
+            if (skip >= length) {
+                skip -= length;
+                continue;
+            }
+            long n = Math.min(count - done, length - skip);
+            int error =
+                    memory.copy(mapping(i), pieceAddresses[i] + skip, buffer, at + done, n, read);
+            if (error != 0) {
+                return error;
+            }
+            skip = 0;
+            done += n;
+        }
+        return 0;
+    }
+
+    /**
+     * Hot. Returns where piece {@code index} lies in this process, for system calls; the list is
+     * {@link #isShared}. What lies there is not memory any more once it is unmapped ({@link
+     * Device#dmaUnmapped}), and if it is not sealed the client can take it away: then the kernel
+     * says EFAULT.
+     *
+     * @throws IllegalStateException when memory was unmapped since {@link #resolve}
+     */
+    public long address(int index) {
+        var mapping = mapping(Objects.checkIndex(index, pieces));
+        var file = mapping.file;
+        if (file == null || resolvedAt != memory.generation()) {
+            throw new IllegalStateException("piece " + index + " has no address");
+        }
+        return file.address(mapping.fileOffset + (pieceAddresses[index] - mapping.iova));
+    }
+
+    /** Whether any byte of the list lies in such a range of the client's addresses. */
+    public boolean overlaps(long iova, long size) {
+        for (int i = 0; i < ranges; i++) {
+            if (Long.compareUnsigned(addresses[i] - iova, size) < 0
+                    || Long.compareUnsigned(iova - addresses[i], lengths[i]) < 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private void append(DmaMapping mapping, long address, long length) {
         if (pieces > 0 && continues(mapping, address)) {
             pieceLengths[pieces - 1] += length;
