@@ -7,5 +7,6 @@ module dev.muser.devices {
     exports dev.muser.devices.conformance;
     exports dev.muser.devices.edu;
     exports dev.muser.devices.idio16;
+    exports dev.muser.devices.nvme;
     exports dev.muser.devices.storage;
 }

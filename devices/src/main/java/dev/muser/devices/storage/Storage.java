@@ -52,6 +52,12 @@ public interface Storage extends AutoCloseable {
     }
 
     /**
+     * The disk begins or ceases to call {@link #poll}. An engine that ceases to be polled must wake
+     * its loop by itself. The caller polls once more after {@code false}.
+     */
+    default void polling(boolean on) {}
+
+    /**
      * The disk is being reset, or client memory taken away: returns when the memory of no request
      * that is under way will be touched any more. Such requests must still be completed, within
      * this call or later. An engine that moves data by {@link StorageRequest#put} and {@link

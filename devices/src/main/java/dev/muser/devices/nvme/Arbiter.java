@@ -1,0 +1,103 @@
+package dev.muser.devices.nvme;
+
+/**
+ * Which queue is served when (NVMe base 1.4, 4.13): round robin, or weighted round robin with an
+ * urgent class. The admin queue comes first.
+ */
+final class Arbiter {
+    private static final int URGENT = 0;
+    private static final int HIGH = 1;
+    private static final int LOW = 3;
+    private static final int NO_LIMIT = 7;
+
+    /** How often urgent queues are served in a row before the others have their turn after all. */
+    private static final int MOST_URGENT = 16;
+
+    private final Processor processor;
+    private boolean weighted;
+
+    /** Most commands of a queue in its turn. */
+    private int burst = Processor.BATCH;
+
+    /** Turns of a class in a round, by priority: as many as its weight. */
+    private final int[] weights = {1, 1, 1, 1};
+
+    /** Where the next round begins, so that the first queues have no advantage. */
+    private int start;
+
+    Arbiter(Processor processor) {
+        this.processor = processor;
+    }
+
+    void weighted(boolean on) {
+        weighted = on;
+    }
+
+    /** Takes the value of the Arbitration feature (5.21.1.1). */
+    void configure(int feature) {
+        int limit = feature & 7;
+        burst = limit == NO_LIMIT ? Processor.BATCH : Math.min(1 << limit, Processor.BATCH);
+        weights[LOW] = (feature >>> 8 & 0xff) + 1;
+        weights[2] = (feature >>> 16 & 0xff) + 1;
+        weights[HIGH] = (feature >>> 24 & 0xff) + 1;
+    }
+
+    void reset() {
+        weighted = false;
+        burst = Processor.BATCH;
+        for (int i = 0; i < weights.length; i++) {
+            weights[i] = 1;
+        }
+    }
+
+    /** Hot. Serves all queues once; returns whether there was anything. */
+    boolean round(QueueTable queues) {
+        int n = queues.submissionCount();
+        if (n == 0) {
+            return false;
+        }
+        boolean any = processor.serve(queues.submissionAt(0), Processor.BATCH) > 0;
+        if (weighted) {
+            return weightedRound(queues) || any;
+        }
+        if (++start >= queues.submissionCount()) {
+            start = 1;
+        }
+        for (int i = 1, at = start; i < queues.submissionCount(); i++, at++) {
+            if (at >= queues.submissionCount()) {
+                at = 1;
+            }
+            any |= processor.serve(queues.submissionAt(at), burst) > 0;
+        }
+        return any;
+    }
+
+    /** Urgent queues until they have nothing, then each class by its weight. */
+    private boolean weightedRound(QueueTable queues) {
+        boolean any = false;
+        for (int turn = 0; turn < MOST_URGENT && serveClass(queues, URGENT); turn++) {
+            any = true;
+            processor.publish();
+        }
+        for (int priority = HIGH; priority <= LOW; priority++) {
+            for (int turn = 0; turn < weights[priority]; turn++) {
+                if (!serveClass(queues, priority)) {
+                    break;
+                }
+                any = true;
+            }
+        }
+        return any;
+    }
+
+    private boolean serveClass(QueueTable queues, int priority) {
+        boolean any = false;
+        for (int i = 1; i < queues.submissionCount(); i++) {
+            var queue = queues.submissionAt(i);
+            if (queue.priority == priority) {
+                any |= processor.serve(queue, burst) > 0;
+            }
+        }
+        return any;
+    }
+}

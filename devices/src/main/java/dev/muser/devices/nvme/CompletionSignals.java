@@ -1,0 +1,202 @@
+package dev.muser.devices.nvme;
+
+import dev.muser.device.EventLoop;
+import dev.muser.device.pci.Interrupt;
+import java.util.Arrays;
+import java.util.function.Supplier;
+
+/**
+ * Tells drivers of completions: not oftener than they can use.
+ *
+ * <p>A driver that has been told of a queue, and has not moved its head since, is still at work
+ * there and will look again; it is told once more when it has moved its head and entries are left.
+ * Where interrupts are coalesced (NVMe base 1.4, 5.21.1.8), the threshold or the time decide.
+ */
+final class CompletionSignals {
+    /** Nanoseconds of a unit of the aggregation time. */
+    private static final long TIME_UNIT = 100_000;
+
+    private final Interrupt[] vectors;
+    private final Supplier<QueueTable> queues;
+    private final EventLoop.Timer timer;
+    private boolean timerArmed;
+
+    /** Vectors that the driver has masked, for INTx and MSI (3.1.3). */
+    private int masked;
+
+    /** Entries that may wait, and how long; 0 for not at all. */
+    private int threshold;
+
+    private long time;
+
+    /** By vector: whether coalescing is off for it (5.21.1.9). */
+    private final boolean[] immediate;
+
+    /**
+     * @param wake is run when waiting entries are due
+     */
+    CompletionSignals(
+            Interrupt[] vectors, Supplier<QueueTable> queues, EventLoop loop, Runnable wake) {
+        this.vectors = vectors;
+        this.queues = queues;
+        immediate = new boolean[vectors.length];
+        timer =
+                loop.timer(() -> {
+                    timerArmed = false;
+                    due();
+                    wake.run();
+                });
+    }
+
+    int vectorCount() {
+        return vectors.length;
+    }
+
+    /** Hot. Whether interrupts are a line now, which follows the state of the queues. */
+    boolean isLine() {
+        return !vectors[0].isMessage();
+    }
+
+    /** Hot. Tells the driver of what is new in the queue, if it is time. */
+    void tell(CompletionQueue queue) {
+        if (queue.untold == 0) {
+            return;
+        }
+        if (!queue.interrupts) {
+            queue.untold = 0;
+            return;
+        }
+        if (queue.told || !queue.haveArrived()) {
+            return;
+        }
+        if (coalesces(queue) && queue.untold <= threshold) {
+            if (!timerArmed) {
+                timerArmed = true;
+                timer.arm(Math.max(time, TIME_UNIT));
+            }
+            return;
+        }
+        send(queue);
+    }
+
+    private boolean coalesces(CompletionQueue queue) {
+        return threshold > 0 && time > 0 && queue.id != 0 && !immediate[queue.vector];
+    }
+
+    private void send(CompletionQueue queue) {
+        queue.untold = 0;
+        queue.told = true;
+        var vector = vectors[queue.vector];
+        if (isMasked(queue.vector)) {
+            return; // unmasking raises it
+        }
+        vector.post();
+    }
+
+    private boolean isMasked(int vector) {
+        return vector < 32 && (masked >>> vector & 1) != 0;
+    }
+
+    /** Tells of all that waits, since nobody will look here for a while. */
+    void flush() {
+        var table = queues.get();
+        for (int i = 0; i < table.completionCount(); i++) {
+            var queue = table.completionAt(i);
+            if (queue.untold != 0 && queue.interrupts && queue.haveArrived()) {
+                if (!queue.told && coalesces(queue)) {
+                    continue; // its timer runs
+                }
+                send(queue);
+            }
+        }
+    }
+
+    private void due() {
+        var table = queues.get();
+        for (int i = 0; i < table.completionCount(); i++) {
+            var queue = table.completionAt(i);
+            if (queue.untold != 0 && queue.interrupts && queue.haveArrived()) {
+                send(queue);
+            }
+        }
+    }
+
+    /** Hot. The driver has moved the head of the queue. */
+    void moved(CompletionQueue queue) {
+        if (!queue.interrupts) {
+            return;
+        }
+        queue.told = false;
+        if (!queue.isEmpty() && queue.untold == 0 && isLine()) {
+            queue.untold = 1; // a line stays up as long as there is something
+        }
+        if (queue.isEmpty() && isQuiet(queue.vector)) {
+            vectors[queue.vector].lower();
+        }
+    }
+
+    /** Whether no queue of the vector has entries. */
+    private boolean isQuiet(int vector) {
+        var table = queues.get();
+        for (int i = 0; i < table.completionCount(); i++) {
+            var queue = table.completionAt(i);
+            if (queue.interrupts && queue.vector == vector && !queue.isEmpty()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The queue is no more. */
+    void forget(CompletionQueue queue) {
+        if (queue.interrupts && isQuiet(queue.vector)) {
+            vectors[queue.vector].lower();
+        }
+    }
+
+    /** Takes the Interrupt Coalescing feature's value. */
+    void coalesce(int feature) {
+        threshold = feature & 0xff;
+        time = (feature >>> 8 & 0xff) * TIME_UNIT;
+    }
+
+    void immediate(int vector, boolean on) {
+        immediate[vector] = on;
+    }
+
+    /** Returns the mask of vectors. */
+    int masked() {
+        return masked;
+    }
+
+    void mask(int bits) {
+        masked |= bits;
+        for (int i = 0; i < Math.min(32, vectors.length); i++) {
+            if ((bits >>> i & 1) != 0) {
+                vectors[i].lower();
+            }
+        }
+    }
+
+    void unmask(int bits) {
+        masked &= ~bits;
+        for (int i = 0; i < Math.min(32, vectors.length); i++) {
+            if ((bits >>> i & 1) != 0 && !isQuiet(i)) {
+                vectors[i].post();
+            }
+        }
+    }
+
+    /** The controller is reset: nothing is masked, coalesced or waiting. */
+    void reset() {
+        masked = 0;
+        threshold = 0;
+        time = 0;
+        Arrays.fill(immediate, false);
+        timer.disarm();
+        timerArmed = false;
+        for (var vector : vectors) {
+            vector.lower();
+        }
+    }
+}

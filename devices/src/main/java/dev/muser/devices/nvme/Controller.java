@@ -1,0 +1,290 @@
+package dev.muser.devices.nvme;
+
+import dev.muser.device.ClientKind;
+import dev.muser.device.EventLoop;
+import dev.muser.device.pci.Bar;
+import dev.muser.device.pci.GuestMemory;
+import dev.muser.device.pci.Interrupt;
+import dev.muser.devices.storage.StorageException;
+import java.lang.System.Logger.Level;
+
+/**
+ * A controller's life: enabled, disabled, shut down, reset, failed (NVMe base 1.4, 3.1.5, 3.1.6 and
+ * 7.3). What it does meanwhile is the {@link Processor}'s.
+ *
+ * <p>Owned by the loop's thread.
+ */
+final class Controller implements Registers.Effects {
+    /** Of a queue, at most (CAP.MQES). */
+    static final int MOST_ENTRIES = 4096;
+
+    private static final System.Logger LOG = System.getLogger(Controller.class.getName());
+
+    private static final int PAGE = 4096;
+    private static final long MOST_PAGE_SHIFT = 4;
+
+    /** How long a disabled controller waits for its storages by itself. */
+    private static final long PATIENCE = 500_000_000;
+
+    private final Registers registers;
+    private final Doorbells doorbells;
+    private final Doorbell doorbell;
+    private final Namespaces namespaces;
+    private final CompletionSignals signals;
+    private final Processor processor;
+    private final EventLoop.Timer impatience;
+    private final Shutdown shutdown;
+    private final NvmeOptions options;
+
+    /** Whether it was disabled, and commands are still away. */
+    private boolean disabling;
+
+    /** Changes with each reset: what began before is not about this life. */
+    private int era;
+
+    private long pageSize = PAGE;
+
+    Controller(
+            EventLoop loop, GuestMemory memory, Bar bar, Interrupt[] vectors, NvmeOptions options) {
+        this.options = options;
+        doorbell = options.doorbell();
+        registers = new Registers(bar, this);
+        var page =
+                bar.backed(PAGE, PAGE)
+                        .mappable()
+                        .mappableFor(doorbell::mappableFor)
+                        .onWrite((offset, count) -> rung(offset));
+        doorbells = new Doorbells(page, memory);
+        namespaces = new Namespaces(loop);
+        signals = new CompletionSignals(vectors, this::queues, loop, this::wake);
+        processor = new Processor(this, loop, memory, doorbells, namespaces, signals, options);
+        impatience = loop.timer(this::quiesce);
+        shutdown = new Shutdown(this, registers, namespaces);
+    }
+
+    /** Opens the namespaces; called when the device has been declared. */
+    void start() {
+        try {
+            options.namespaces().forEach(namespaces::add);
+        } catch (StorageException e) {
+            namespaces.close();
+            throw e;
+        }
+    }
+
+    private QueueTable queues() {
+        return processor.queues();
+    }
+
+    Namespaces namespaces() {
+        return namespaces;
+    }
+
+    Processor processor() {
+        return processor;
+    }
+
+    Doorbells doorbells() {
+        return doorbells;
+    }
+
+    CompletionSignals signals() {
+        return signals;
+    }
+
+    Registers registers() {
+        return registers;
+    }
+
+    int vectorCount() {
+        return signals.isLine() ? 1 : signals.vectorCount();
+    }
+
+    /** Returns the size of a memory page in bytes, as the driver has chosen it. */
+    long pageSize() {
+        return pageSize;
+    }
+
+    int era() {
+        return era;
+    }
+
+    void wake() {
+        processor.wake();
+    }
+
+    /** A client's session begins. */
+    void attached(ClientKind kind) {
+        processor.attention().mapped(doorbell.mappableFor(kind));
+    }
+
+    /** A doorbell was written by message. */
+    private void rung(long offset) {
+        int queue = (int) (offset / Doorbells.STRIDE);
+        boolean exists =
+                offset % Doorbells.STRIDE == 0
+                        ? queues().submission(queue) != null
+                        : queues().completion(queue) != null;
+        if (!exists && registers.isReady()) {
+            processor.admin().events().invalidDoorbell();
+        }
+        processor.wake();
+    }
+
+    // ---- registers ----
+
+    @Override
+    public void configured(long before, long now) {
+        boolean was = (before & 1) != 0;
+        boolean is = (now & 1) != 0;
+        if (!was && is) {
+            if (!disabling) {
+                enable();
+            }
+        } else if (was && !is) {
+            disable();
+        }
+        int wanted = (int) (now >>> 14 & 3);
+        if (wanted != 0 && wanted != (before >>> 14 & 3)) {
+            shutdown.begin();
+        }
+    }
+
+    @Override
+    public void resetSubsystem() {
+        registers.clearConfiguration();
+        disable();
+        registers.setSubsystemReset();
+    }
+
+    @Override
+    public long mask() {
+        return Integer.toUnsignedLong(signals.masked());
+    }
+
+    @Override
+    public void mask(int vectors) {
+        signals.mask(vectors);
+    }
+
+    @Override
+    public void unmask(int vectors) {
+        signals.unmask(vectors);
+    }
+
+    private void enable() {
+        long configuration = registers.configuration();
+        long commandSet = configuration >>> 4 & 7;
+        long pageShift = configuration >>> 7 & 0xf;
+        long arbitration = configuration >>> 11 & 7;
+        int submissions = registers.adminSubmissionSize();
+        int completions = registers.adminCompletionSize();
+        if (commandSet != 0
+                || pageShift > MOST_PAGE_SHIFT
+                || arbitration > 1
+                || submissions < 2
+                || completions < 2) {
+            fail(
+                    "it was enabled with CC 0x%x and AQA of %d and %d entries"
+                            .formatted(configuration, submissions, completions));
+            return;
+        }
+        pageSize = (long) PAGE << pageShift;
+        processor.pageSize(pageSize);
+        processor.arbiter().weighted(arbitration == 1);
+        var queue =
+                new CompletionQueue(
+                        0,
+                        completions,
+                        0,
+                        true,
+                        processor.window(),
+                        registers.adminCompletionQueue(),
+                        processor::wake);
+        queues().add(queue);
+        queues().add(
+                        new SubmissionQueue(
+                                0,
+                                submissions,
+                                0,
+                                queue,
+                                processor.window(),
+                                registers.adminSubmissionQueue()));
+        registers.setReady();
+        processor.wake();
+    }
+
+    /** Ready stays set as long as a storage may touch the driver's memory. */
+    private void disable() {
+        endAll();
+        if (processor.inUse() == 0) {
+            disabled();
+        } else {
+            disabling = true;
+            impatience.arm(PATIENCE);
+        }
+    }
+
+    private void endAll() {
+        era++;
+        shutdown.forget();
+        processor.cancelAll();
+    }
+
+    private void quiesce() {
+        namespaces.quiesce();
+        if (disabling) {
+            disabled();
+        }
+    }
+
+    private void disabled() {
+        disabling = false;
+        impatience.disarm();
+        registers.clearStatus();
+        if ((registers.configuration() & 1) != 0) {
+            enable();
+        }
+    }
+
+    /** Hot. Something is over. */
+    void progressed() {
+        if (disabling && processor.inUse() == 0) {
+            disabled();
+        }
+        shutdown.progressed();
+    }
+
+    /** The controller cannot go on: fatal status, until it is reset (9.5). */
+    void fail(String why) {
+        if (!registers.isFatal()) {
+            LOG.log(Level.WARNING, "nvme {0}: fatal status: {1}", options.serial(), why);
+            registers.setFatal();
+            endAll();
+        }
+    }
+
+    /** The function is reset, or its client is gone. Registers have been reset. */
+    void reset() {
+        endAll();
+        namespaces.quiesce();
+        disabling = false;
+        impatience.disarm();
+        pageSize = PAGE;
+    }
+
+    /** Client memory goes. */
+    void unmapping(long iova, long size) {
+        if (processor.uses(iova, size)) {
+            namespaces.quiesce();
+        }
+    }
+
+    void close() {
+        endAll();
+        namespaces.quiesce();
+        processor.attention().close();
+        impatience.close();
+        namespaces.close();
+    }
+}

@@ -1,0 +1,78 @@
+package dev.muser.devices.nvme;
+
+import dev.muser.device.ClientKind;
+import dev.muser.device.DmaAccess;
+import dev.muser.device.ResetKind;
+import dev.muser.device.pci.Device;
+import dev.muser.device.pci.DeviceContext;
+import dev.muser.device.pci.DeviceSerialNumber;
+import dev.muser.device.pci.Interrupt;
+import dev.muser.device.pci.Msi;
+import dev.muser.device.pci.MsiX;
+import dev.muser.device.pci.PciExpress;
+import dev.muser.device.pci.PowerManagement;
+
+/**
+ * An NVM Express controller on PCI Express (NVMe base 1.4): a disk whose bytes are in {@linkplain
+ * dev.muser.devices.storage.Storage storage engines}.
+ *
+ * <pre>
+ * BAR 0   0000  registers
+ *         1000  doorbells, a page of their own
+ *         2000  MSI-X table     3000  MSI-X pending bits
+ * </pre>
+ */
+public final class Nvme implements Device {
+    private static final int BAR_SIZE = 0x4000;
+    private static final int MSIX_TABLE = 0x2000;
+    private static final int MSIX_PENDING = 0x3000;
+    private static final int MSI_VECTORS = 32;
+
+    private final Controller controller;
+
+    public Nvme(DeviceContext ctx, NvmeOptions options) {
+        ctx.identity(0x1b36, 0x0010).subsystem(0x1af4, 0x1100).classCode(1, 8, 2).revision(2);
+        ctx.intx();
+        ctx.capability(new PowerManagement());
+        ctx.capability(Msi.maskable(MSI_VECTORS));
+        ctx.capability(
+                new MsiX(options.vectors(), 0).table(0, MSIX_TABLE).pendingBits(0, MSIX_PENDING));
+        ctx.capability(new PciExpress());
+        ctx.capability(new DeviceSerialNumber(options.serial().hashCode()));
+        var bar = ctx.bar(0, BAR_SIZE).wide();
+        var vectors = new Interrupt[options.vectors()];
+        for (int i = 0; i < vectors.length; i++) {
+            vectors[i] = ctx.interrupt(i);
+        }
+        controller = new Controller(ctx.loop(), ctx.memory(), bar, vectors, options);
+        try {
+            controller.start();
+        } catch (RuntimeException e) {
+            controller.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public void attached(ClientKind kind) {
+        controller.attached(kind);
+    }
+
+    @Override
+    public void reset(ResetKind kind) {
+        controller.reset();
+    }
+
+    @Override
+    public void dmaUnmapped(long iova, long size) {
+        controller.unmapping(iova, size);
+    }
+
+    @Override
+    public void dmaMapped(long iova, long size, DmaAccess access) {}
+
+    @Override
+    public void close() {
+        controller.close();
+    }
+}

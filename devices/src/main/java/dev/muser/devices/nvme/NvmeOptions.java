@@ -1,0 +1,94 @@
+package dev.muser.devices.nvme;
+
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * What a controller is.
+ *
+ * @param serial serial number, up to 20 printable ASCII characters
+ * @param model model number, up to 40
+ * @param vectors MSI-X vectors, 1 to 129
+ * @param queues I/O queue pairs at most, 1 to 128
+ * @param doorbell how it hears of work
+ * @param spin how long it looks for work, after the last it found, before it sleeps
+ * @param neverSleep whether it looks for work for ever
+ * @param namespaces what it has from the start
+ */
+public record NvmeOptions(
+        String serial,
+        String model,
+        int vectors,
+        int queues,
+        Doorbell doorbell,
+        Duration spin,
+        boolean neverSleep,
+        List<NamespaceOptions> namespaces) {
+    /** What Windows and the descriptor limits of virtual machine monitors can cope with. */
+    public static final int DEFAULT_VECTORS = 64;
+
+    public static final int MOST_VECTORS = 129;
+    public static final int MOST_QUEUES = 128;
+
+    /** One controller of such namespaces, as it is unless something else is chosen. */
+    public static NvmeOptions of(String serial, List<NamespaceOptions> namespaces) {
+        return new NvmeOptions(
+                serial,
+                "Muser NVMe",
+                DEFAULT_VECTORS,
+                MOST_QUEUES,
+                Doorbell.AUTO,
+                Duration.ofNanos(100_000),
+                false,
+                namespaces);
+    }
+
+    public NvmeOptions {
+        namespaces = List.copyOf(namespaces);
+        requireText("serial", serial, 20);
+        requireText("model", model, 40);
+        require("vectors", vectors, MOST_VECTORS);
+        require("queues", queues, MOST_QUEUES);
+        if (spin.isNegative()) {
+            throw new IllegalArgumentException("spin " + spin + " is negative");
+        }
+    }
+
+    private static void requireText(String name, String text, int most) {
+        if (text.isEmpty() || text.length() > most || !text.matches("[ -~]*")) {
+            throw new IllegalArgumentException(
+                    "%s '%s': must be 1 to %d printable ASCII characters"
+                            .formatted(name, text, most));
+        }
+    }
+
+    private static void require(String name, int value, int most) {
+        if (value < 1 || value > most) {
+            throw new IllegalArgumentException(
+                    "%s %d: must be 1 to %d".formatted(name, value, most));
+        }
+    }
+
+    public NvmeOptions withVectors(int count) {
+        return new NvmeOptions(
+                serial, model, count, queues, doorbell, spin, neverSleep, namespaces);
+    }
+
+    public NvmeOptions withQueues(int count) {
+        return new NvmeOptions(
+                serial, model, vectors, count, doorbell, spin, neverSleep, namespaces);
+    }
+
+    public NvmeOptions withDoorbell(Doorbell how) {
+        return new NvmeOptions(serial, model, vectors, queues, how, spin, neverSleep, namespaces);
+    }
+
+    public NvmeOptions withSpin(Duration time, boolean forEver) {
+        return new NvmeOptions(serial, model, vectors, queues, doorbell, time, forEver, namespaces);
+    }
+
+    public NvmeOptions withModel(String name) {
+        return new NvmeOptions(
+                serial, name, vectors, queues, doorbell, spin, neverSleep, namespaces);
+    }
+}

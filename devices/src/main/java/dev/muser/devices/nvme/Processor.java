@@ -1,0 +1,341 @@
+package dev.muser.devices.nvme;
+
+import dev.muser.device.EventLoop;
+import dev.muser.device.pci.GuestMemory;
+import dev.muser.device.pci.GuestWindow;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * The hot path of a controller: from doorbells to commands, from commands to completions.
+ *
+ * <p>A turn fetches at most a batch of each queue, so that queues share fairly, copies its entries
+ * once, starts them, and then writes all completions that are due. Owned by the loop's thread.
+ */
+final class Processor {
+    /** Most data bytes of one command: 1 MiB. As a power of two of 4 KiB pages: MDTS. */
+    static final int MDTS = 8;
+
+    static final int MOST_DATA = 4096 << MDTS;
+
+    /** Most entries that are fetched from one queue in a turn. */
+    static final int BATCH = 32;
+
+    private static final ValueLayout.OfLong LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final Controller controller;
+    private final EventLoop loop;
+    private final GuestMemory memory;
+    private final Doorbells doorbells;
+    private final Namespaces namespaces;
+    private final QueueTable queues = new QueueTable();
+    private final CommandPool pool;
+    private final BufferPool buffers = new BufferPool(MOST_DATA, 64);
+    private final NvmCommands nvm;
+    private final AdminCommands admin;
+    private final CompletionSignals signals;
+    private final Attention attention;
+    private final Arbiter arbiter = new Arbiter(this);
+    private final MemorySegment entries =
+            Arena.ofAuto().allocate((long) BATCH * Command.ENTRY, Command.ENTRY);
+
+    Processor(
+            Controller controller,
+            EventLoop loop,
+            GuestMemory memory,
+            Doorbells doorbells,
+            Namespaces namespaces,
+            CompletionSignals signals,
+            NvmeOptions options) {
+        this.controller = controller;
+        this.loop = loop;
+        this.memory = memory;
+        this.doorbells = doorbells;
+        this.namespaces = namespaces;
+        this.signals = signals;
+        pool = new CommandPool(this, memory);
+        nvm = new NvmCommands(this, namespaces, memory, buffers);
+        admin = new AdminCommands(controller, this, queues, namespaces, memory, options);
+        attention = new Attention(this, loop, doorbells, queues, namespaces, signals, options);
+    }
+
+    EventLoop loop() {
+        return loop;
+    }
+
+    QueueTable queues() {
+        return queues;
+    }
+
+    AdminCommands admin() {
+        return admin;
+    }
+
+    Arbiter arbiter() {
+        return arbiter;
+    }
+
+    Attention attention() {
+        return attention;
+    }
+
+    BufferPool buffers() {
+        return buffers;
+    }
+
+    /** Sets the size of a memory page in bytes, as the driver has chosen it. */
+    void pageSize(long bytes) {
+        nvm.pageSize(bytes);
+        admin.pageSize(bytes);
+    }
+
+    /** Hot. There is, or may be, something to do. */
+    void wake() {
+        attention.wake();
+    }
+
+    /** Hot. One turn; returns whether there was anything to do. */
+    boolean turn() {
+        boolean worked = namespaces.poll();
+        worked |= arbiter.round(queues);
+        namespaces.kick();
+        worked |= publish();
+        if (worked) {
+            controller.progressed();
+        }
+        return worked;
+    }
+
+    /** Hot. Fetches and starts up to {@code most} commands; returns how many. */
+    int serve(SubmissionQueue queue, int most) {
+        long tail = doorbells.tail(queue.id);
+        if (tail == queue.head || queue.closing || queue.fetching != 0) {
+            return 0;
+        }
+        if (tail < 0 || tail >= queue.size) {
+            refuseTail(queue, tail);
+            return 0;
+        }
+        int n = Math.min(queue.available((int) tail), Math.min(most, BATCH));
+        n = Math.min(n, queue.size - queue.head);
+        n = Math.min(n, Math.min(queue.completions.room(), pool.available()));
+        if (n <= 0) {
+            return 0;
+        }
+        long at = (long) queue.head * Command.ENTRY;
+        int error = queue.window.readNow(at, entries, 0, (long) n * Command.ENTRY);
+        if (error == GuestMemory.BY_MESSAGE) {
+            fetchByMessage(queue, at, n);
+            return n;
+        }
+        if (error != 0) {
+            controller.fail("submission queue %d cannot be read".formatted(queue.id));
+            return 0;
+        }
+        start(queue, entries, n);
+        return n;
+    }
+
+    private void refuseTail(SubmissionQueue queue, long tail) {
+        if (tail < 0) {
+            controller.fail("the doorbell buffer is gone");
+        } else if (queue.refusedTail != (int) tail) {
+            queue.refusedTail = (int) tail;
+            admin.events().invalidDoorbellValue();
+        }
+    }
+
+    private void fetchByMessage(SubmissionQueue queue, long at, int n) {
+        var copy = Arena.ofAuto().allocate((long) n * Command.ENTRY, Command.ENTRY);
+        queue.fetching = n;
+        int era = controller.era();
+        memory.read(
+                queue.window.iova() + at,
+                copy,
+                errno -> {
+                    if (era != controller.era() || queues.submission(queue.id) != queue) {
+                        return; // the queue is no more
+                    }
+                    queue.fetching = 0;
+                    if (errno != 0) {
+                        controller.fail("submission queue %d cannot be read".formatted(queue.id));
+                    } else {
+                        start(queue, copy, n);
+                        wake();
+                    }
+                });
+    }
+
+    private void start(SubmissionQueue queue, MemorySegment from, int n) {
+        queue.advance(n);
+        queue.underWay += n;
+        queue.completions.underWay += n;
+        boolean isAdmin = queue.id == 0;
+        int era = controller.era();
+        for (int i = 0; i < n; i++) {
+            var command = pool.take();
+            command.begin(queue);
+            decode(from, (long) i * Command.ENTRY, command);
+            if (isAdmin) {
+                admin.execute(command);
+                if (era != controller.era()) {
+                    return; // it has ended all that was under way
+                }
+            } else {
+                nvm.execute(command);
+            }
+        }
+    }
+
+    /** The bytes of an entry (NVMe base 1.4, figures 104 to 106). */
+    private static void decode(MemorySegment from, long at, Command c) {
+        long head = from.get(LONG, at);
+        c.opcode = (int) head & 0xff;
+        c.fuse = (int) (head >>> 8) & 3;
+        c.psdt = (int) (head >>> 14) & 3;
+        c.cid = (int) (head >>> 16) & 0xffff;
+        c.nsid = (int) (head >>> 32);
+        c.pointer1 = from.get(LONG, at + 24);
+        c.pointer2 = from.get(LONG, at + 32);
+        long words = from.get(LONG, at + 40);
+        c.cdw10 = (int) words;
+        c.cdw11 = (int) (words >>> 32);
+        words = from.get(LONG, at + 48);
+        c.cdw12 = (int) words;
+        c.cdw13 = (int) (words >>> 32);
+        words = from.get(LONG, at + 56);
+        c.cdw14 = (int) words;
+        c.cdw15 = (int) (words >>> 32);
+    }
+
+    /** Hot. A command is done: its completion is due, and it can be used for another. */
+    void finish(Command c, int status) {
+        var queue = c.queue();
+        if (status != 0) {
+            admin.errors().record(c, status);
+        }
+        queue.underWay--;
+        var completions = queue.completions;
+        completions.underWay--;
+        completions.add(c.result, queue.head, queue.id, c.cid, status);
+        if (c.buffer != null) {
+            buffers.giveBack(c);
+        }
+        pool.give(c);
+        if (queue.closing && queue.underWay == 0) {
+            drained(queue);
+        }
+    }
+
+    /** A queue that is being deleted has nothing under way any more. */
+    void drained(SubmissionQueue queue) {
+        var deletion = queue.deletion;
+        if (deletion != null) {
+            queue.deletion = null;
+            queues.remove(queue);
+            finish(deletion, Status.SUCCESS);
+        }
+    }
+
+    /** A command waits for an event, maybe for ever: it is not under way meanwhile. */
+    void park(Command c) {
+        c.queue().underWay--;
+        c.queue().completions.underWay--;
+    }
+
+    /** Finishes a command that was parked. */
+    void finishParked(Command c, int status) {
+        c.queue().underWay++;
+        c.queue().completions.underWay++;
+        finish(c, status);
+        wake();
+    }
+
+    /** Hot. A cancelled command has come back. */
+    void release(Command c) {
+        if (c.buffer != null) {
+            buffers.giveBack(c);
+        }
+        pool.give(c);
+        controller.progressed();
+    }
+
+    /** Hot. Writes what is due, and tells drivers. */
+    boolean publish() {
+        boolean any = false;
+        for (int i = 0; i < queues.completionCount(); i++) {
+            var queue = queues.completionAt(i);
+            if (queue.hasDue()) {
+                observe(queue);
+                int n = queue.publish(memory);
+                if (n < 0 || queue.hasFailed()) {
+                    controller.fail("completion queue %d cannot be written".formatted(queue.id));
+                    return true;
+                }
+                any |= n > 0;
+            } else if (queue.interrupts && (queue.told || signals.isLine())) {
+                observe(queue);
+            }
+            signals.tell(queue);
+        }
+        return any;
+    }
+
+    /** Hot. Sees how far the driver has got. */
+    void observe(CompletionQueue queue) {
+        long head = doorbells.head(queue.id);
+        if (head == queue.head) {
+            return;
+        }
+        if (head >= 0 && queue.accepts((int) Math.min(head, Integer.MAX_VALUE))) {
+            queue.head = (int) head;
+            signals.moved(queue);
+        } else if (head < 0) {
+            controller.fail("the doorbell buffer is gone");
+        } else if (queue.refusedHead != (int) head) {
+            queue.refusedHead = (int) head;
+            admin.events().invalidDoorbellValue();
+        }
+    }
+
+    /** How many commands are under way, or waiting for events. */
+    int inUse() {
+        return pool.inUse();
+    }
+
+    /** Whether a storage engine may touch such memory of the driver. */
+    boolean uses(long iova, long size) {
+        return pool.uses(iova, size);
+    }
+
+    /** Ends everything for the driver; what storages have comes back later and is dropped. */
+    void cancelAll() {
+        for (var namespace : namespaces.all()) {
+            namespace.forget();
+        }
+        buffers.clear();
+        admin.reset();
+        pool.cancelAll();
+        queues.clear();
+        doorbells.reset();
+        signals.reset();
+        arbiter.reset();
+    }
+
+    /** Returns how many commands are under way that will end by themselves. */
+    int commandsUnderWay() {
+        int n = 0;
+        for (int i = 0; i < queues.submissionCount(); i++) {
+            n += queues.submissionAt(i).underWay;
+        }
+        return n;
+    }
+
+    /** Returns a window on memory of the driver. */
+    GuestWindow window() {
+        return memory.window();
+    }
+}

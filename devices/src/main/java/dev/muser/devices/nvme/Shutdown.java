@@ -1,0 +1,117 @@
+package dev.muser.devices.nvme;
+
+import dev.muser.devices.storage.StorageOperation;
+import dev.muser.devices.storage.StorageRequest;
+import dev.muser.linux.Errno;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Shutdown processing (NVMe base 1.4, 7.6.2): what is under way ends, all namespaces are flushed,
+ * then CSTS.SHST says that it is complete.
+ */
+final class Shutdown {
+    private static final int OCCURRING = 1;
+    private static final int COMPLETE = 2;
+
+    private final Controller controller;
+    private final Registers registers;
+    private final Namespaces namespaces;
+    private boolean waiting;
+    private int flushes;
+    private int era;
+
+    Shutdown(Controller controller, Registers registers, Namespaces namespaces) {
+        this.controller = controller;
+        this.registers = registers;
+        this.namespaces = namespaces;
+    }
+
+    void begin() {
+        registers.setShutdown(OCCURRING);
+        waiting = true;
+        era = controller.era();
+        progressed();
+    }
+
+    /** The controller is reset meanwhile. */
+    void forget() {
+        waiting = false;
+    }
+
+    /** Hot. Commands may have ended. */
+    void progressed() {
+        if (!waiting || controller.processor().commandsUnderWay() != 0) {
+            return;
+        }
+        waiting = false;
+        flushes = 1;
+        for (var namespace : namespaces.all()) {
+            flushes++;
+            namespace.submit(new Flush(namespace));
+        }
+        namespaces.kick();
+        controller.wake();
+        flushed();
+    }
+
+    private void flushed() {
+        if (--flushes == 0 && era == controller.era()) {
+            registers.setShutdown(COMPLETE);
+        }
+    }
+
+    /** A flush that no command asked for. */
+    private final class Flush extends StorageRequest {
+        private final Namespace namespace;
+        private final int began = era;
+
+        Flush(Namespace namespace) {
+            this.namespace = namespace;
+            prepare(StorageOperation.FLUSH, 0, 0, false, false);
+        }
+
+        @Override
+        public int put(long at, MemorySegment from, long position, long count) {
+            return Errno.EINVAL;
+        }
+
+        @Override
+        public int get(long at, MemorySegment into, long position, long count) {
+            return Errno.EINVAL;
+        }
+
+        @Override
+        public int pieces() {
+            return 0;
+        }
+
+        @Override
+        public long pieceAddress(int index) {
+            throw new IndexOutOfBoundsException(index);
+        }
+
+        @Override
+        public long pieceLength(int index) {
+            throw new IndexOutOfBoundsException(index);
+        }
+
+        /** Complete also when it failed: the driver cannot do anything about it any more. */
+        @Override
+        public void complete(int errno) {
+            namespace.returned();
+            if (began == era) {
+                flushed();
+            }
+        }
+
+        @Override
+        public void completeLater(int errno) {
+            controller.processor().loop().execute(() -> complete(errno));
+        }
+
+        @Override
+        public void completeLater(int errno, MemorySegment data) {
+            completeLater(errno);
+        }
+    }
+}
