@@ -5,4 +5,5 @@ module dev.muser.client {
 
     exports dev.muser.client;
     exports dev.muser.client.edu;
+    exports dev.muser.client.nvme;
 }

@@ -77,6 +77,11 @@ public final class PciFunction implements AutoCloseable {
         return device;
     }
 
+    /** Returns what a driver that waits in its own way is to do meanwhile. */
+    public BackgroundWork work() {
+        return work;
+    }
+
     public ConfigSpace config() {
         return config;
     }
@@ -214,7 +219,7 @@ public final class PciFunction implements AutoCloseable {
     }
 
     /** Closes all, also those after one that throws. */
-    static void closeAll(Iterable<? extends @Nullable AutoCloseable> all) {
+    public static void closeAll(Iterable<? extends @Nullable AutoCloseable> all) {
         RuntimeException failure = null;
         for (var each : all) {
             try {

@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** How many descriptors this process has open: to find those that leak. */
-final class OpenDescriptors {
+public final class OpenDescriptors {
     private OpenDescriptors() {}
 
     static long count() {
@@ -19,7 +19,7 @@ final class OpenDescriptors {
     }
 
     /** Runs it once to load what it needs, then again, and compares. */
-    static void assertNoneLeak(Runnable task) {
+    public static void assertNoneLeak(Runnable task) {
         task.run();
         long before = count();
         task.run();
