@@ -25,6 +25,7 @@ public final class Errno {
     public static final int ENFILE = 23;
     public static final int EMFILE = 24;
     public static final int ENOTTY = 25;
+    public static final int ETXTBSY = 26;
     public static final int EFBIG = 27;
     public static final int ENOSPC = 28;
     public static final int ESPIPE = 29;
@@ -44,6 +45,7 @@ public final class Errno {
     public static final int ENOTCONN = 107;
     public static final int ETIMEDOUT = 110;
     public static final int ECONNREFUSED = 111;
+    public static final int EDQUOT = 122;
     public static final int ECANCELED = 125;
 
     private record Entry(String name, String text) {}
@@ -71,6 +73,7 @@ public final class Errno {
                     entry(ENFILE, "ENFILE", "no file descriptors left in the system"),
                     entry(EMFILE, "EMFILE", "no file descriptors left in this process"),
                     entry(ENOTTY, "ENOTTY", "not supported by this device"),
+                    entry(ETXTBSY, "ETXTBSY", "text file busy"),
                     entry(EFBIG, "EFBIG", "file too large"),
                     entry(ENOSPC, "ENOSPC", "no space left"),
                     entry(ESPIPE, "ESPIPE", "cannot seek"),
@@ -90,6 +93,7 @@ public final class Errno {
                     entry(ENOTCONN, "ENOTCONN", "not connected"),
                     entry(ETIMEDOUT, "ETIMEDOUT", "timed out"),
                     entry(ECONNREFUSED, "ECONNREFUSED", "nobody listens there"),
+                    entry(EDQUOT, "EDQUOT", "quota used up"),
                     entry(ECANCELED, "ECANCELED", "cancelled"));
 
     private Errno() {}

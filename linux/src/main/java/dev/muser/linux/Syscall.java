@@ -22,6 +22,7 @@ final class Syscall {
     static final int FSTAT = 5;
     static final int MMAP = 9;
     static final int MUNMAP = 11;
+    static final int IOCTL = 16;
     static final int PREAD64 = 17;
     static final int PWRITE64 = 18;
     static final int MADVISE = 28;
@@ -37,6 +38,8 @@ final class Syscall {
     static final int SETSOCKOPT = 54;
     static final int GETSOCKOPT = 55;
     static final int FCNTL = 72;
+    static final int FLOCK = 73;
+    static final int FDATASYNC = 75;
     static final int FTRUNCATE = 77;
     static final int RENAME = 82;
     static final int UNLINK = 87;
@@ -59,7 +62,12 @@ final class Syscall {
     static final int PIPE2 = 293;
     static final int MEMFD_CREATE = 319;
     static final int PREADV2 = 327;
+    static final int PWRITEV2 = 328;
+    static final int STATX = 332;
     static final int PIDFD_SEND_SIGNAL = 424;
+    static final int IO_URING_SETUP = 425;
+    static final int IO_URING_ENTER = 426;
+    static final int IO_URING_REGISTER = 427;
     static final int PIDFD_OPEN = 434;
     static final int PIDFD_GETFD = 438;
 
