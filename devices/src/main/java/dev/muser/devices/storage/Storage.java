@@ -52,8 +52,10 @@ public interface Storage extends AutoCloseable {
     }
 
     /**
-     * The disk begins or ceases to call {@link #poll}. An engine that ceases to be polled must wake
-     * its loop by itself. The caller polls once more after {@code false}.
+     * Whether the disk calls {@link #poll} from now on; it does not before the first call. An
+     * engine that is not polled completes requests by itself, woken through the loop. The disk
+     * stops by {@code polling(false)} and then calls poll until it says false: what was done before
+     * is not told otherwise.
      */
     default void polling(boolean on) {}
 

@@ -1,0 +1,200 @@
+package dev.muser.devices.storage;
+
+import dev.muser.linux.BlockDevice;
+import dev.muser.linux.DirectAlignment;
+import dev.muser.linux.DiskFile;
+import dev.muser.linux.Errno;
+import dev.muser.linux.Fd;
+import dev.muser.linux.FileStatus;
+import dev.muser.linux.MemoryFile;
+import dev.muser.linux.SyscallException;
+import java.nio.file.Path;
+
+/**
+ * An image that has been opened, checked and locked.
+ *
+ * @param memoryAlignment addresses of data are multiples of this; 1 through the page cache
+ */
+record OpenedImage(Path path, Fd fd, StorageInfo info, boolean blockDevice, int memoryAlignment)
+        implements AutoCloseable {
+    private static final int SECTOR = 512;
+
+    /** Opens it, or says in one line why not. */
+    static OpenedImage open(Path path, FileOptions options) {
+        var fd = descriptor(path, options);
+        try {
+            var status = FileStatus.of(fd);
+            boolean blockDevice = status.isBlockDevice();
+            if (blockDevice && !options.readOnly()) {
+                // again, so that nothing mounted is overwritten
+                fd.close();
+                fd = DiskFile.open(path, flags(options) | DiskFile.EXCLUSIVE);
+            }
+            return check(path, fd, blockDevice, options);
+        } catch (SyscallException e) {
+            fd.close();
+            throw explain(path, options, e);
+        } catch (StorageException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    private static int flags(FileOptions options) {
+        return (options.readOnly() ? DiskFile.READ_ONLY : DiskFile.READ_WRITE)
+                | (options.direct() ? DiskFile.DIRECT : 0);
+    }
+
+    private static Fd descriptor(Path path, FileOptions options) {
+        try {
+            return DiskFile.open(path, flags(options));
+        } catch (SyscallException e) {
+            if (e.errno() == Errno.ENOENT && options.create() > 0) {
+                return create(path, options);
+            }
+            throw explain(path, options, e);
+        }
+    }
+
+    private static Fd create(Path path, FileOptions options) {
+        if (options.readOnly()) {
+            throw new StorageException(
+                    "no such image %s: it is not created to be read only".formatted(path));
+        }
+        requireSize(path, options.create(), SECTOR);
+        Fd fd;
+        try {
+            fd = DiskFile.open(path, flags(options) | DiskFile.CREATE_NEW);
+        } catch (SyscallException e) {
+            throw explain(path, options, e);
+        }
+        try {
+            MemoryFile.resize(fd, options.create());
+            return fd;
+        } catch (SyscallException e) {
+            fd.close();
+            boolean ignored = path.toFile().delete();
+            throw new StorageException(
+                    "cannot make %s %d bytes long: %s"
+                            .formatted(path, options.create(), Errno.describe(e.errno())),
+                    e);
+        }
+    }
+
+    private static OpenedImage check(Path path, Fd fd, boolean blockDevice, FileOptions options) {
+        var status = FileStatus.of(fd);
+        if (!status.isRegular() && !blockDevice) {
+            throw new StorageException(
+                    "%s is %s: an image is a regular file or a block device"
+                            .formatted(path, status.isDirectory() ? "a directory" : "neither"));
+        }
+        long size = blockDevice ? BlockDevice.size(fd) : status.size();
+        if (options.create() > 0 && size != options.create()) {
+            throw new StorageException(
+                    "%s is there already, with %d bytes, not %d: leave the size away"
+                            .formatted(path, size, options.create()));
+        }
+        int memory = 1;
+        int alignment = 1;
+        if (options.direct()) {
+            var direct = DirectAlignment.of(fd);
+            memory = direct.memory();
+            alignment = direct.offset();
+            if (alignment < 1 || alignment > 4096 || memory < 1 || memory > 4096) {
+                throw new StorageException(noDirect(path));
+            }
+        }
+        requireSize(path, size, Math.max(alignment, SECTOR));
+        if (!DiskFile.tryLock(fd, !options.readOnly())) {
+            throw new StorageException(
+                    "%s is locked: another muser, or a program like it, uses it%s"
+                            .formatted(
+                                    path, options.readOnly() ? "; several can only read it" : ""));
+        }
+        boolean discards = !options.readOnly() && discards(fd, blockDevice, size);
+        var info =
+                new StorageInfo(
+                        size,
+                        alignment,
+                        options.readOnly(),
+                        !options.readOnly(),
+                        discards,
+                        discards && !blockDevice);
+        return new OpenedImage(path, fd, info, blockDevice, memory);
+    }
+
+    /** Whether room can be given back. */
+    private static boolean discards(Fd fd, boolean blockDevice, long size) {
+        if (blockDevice) {
+            return BlockDevice.discards(fd);
+        }
+        // behind the end there is nothing to lose
+        long behind = (size + 0xf_ffff) & ~0xf_ffffL;
+        return DiskFile.allocate(fd, DiskFile.PUNCH_HOLE, behind, 4096) == 0;
+    }
+
+    private static void requireSize(Path path, long size, int multiple) {
+        if (size < multiple) {
+            throw new StorageException(
+                    "%s is too small: it has %d bytes, and a disk at least %d"
+                            .formatted(path, size, multiple));
+        }
+        if (size % multiple != 0) {
+            throw new StorageException(
+                    "%s has %d bytes, which is no multiple of %d%s"
+                            .formatted(
+                                    path,
+                                    size,
+                                    multiple,
+                                    multiple > SECTOR ? ", as direct I/O needs here" : ""));
+        }
+    }
+
+    private static StorageException explain(Path path, FileOptions options, SyscallException e) {
+        var text =
+                switch (e.errno()) {
+                    case Errno.ENOENT -> "no such image %s: create it with --size".formatted(path);
+                    case Errno.ENOTDIR ->
+                            "no such image %s: a part of the path is no directory".formatted(path);
+                    case Errno.EISDIR ->
+                            "%s is a directory: an image is a regular file or a block device"
+                                    .formatted(path);
+                    case Errno.EACCES, Errno.EPERM ->
+                            "no permission to %s %s%s"
+                                    .formatted(
+                                            options.readOnly() ? "read" : "write",
+                                            path,
+                                            options.readOnly()
+                                                    ? ""
+                                                    : ": change its rights, or use it read only");
+                    case Errno.EROFS ->
+                            "%s is on a read-only file system: use it read only".formatted(path);
+                    case Errno.ETXTBSY ->
+                            "%s is used by the system, as a program or for swapping"
+                                    .formatted(path);
+                    case Errno.EBUSY ->
+                            "%s is in use: mounted, or opened by another program".formatted(path);
+                    case Errno.EINVAL ->
+                            options.direct()
+                                    ? noDirect(path)
+                                    : "cannot open %s: %s"
+                                            .formatted(path, Errno.describe(e.errno()));
+                    default -> "cannot open %s: %s".formatted(path, Errno.describe(e.errno()));
+                };
+        return new StorageException(text, e);
+    }
+
+    private static String noDirect(Path path) {
+        return "%s is on a file system without direct I/O: use it through the page cache"
+                .formatted(path);
+    }
+
+    /** Gives the lock and the descriptor back. */
+    @Override
+    public void close() {
+        if (fd.isOpen()) {
+            DiskFile.unlock(fd);
+            fd.close();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+package dev.muser.devices.storage;
+
+import dev.muser.linux.IoVector;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request under way, and the one system call that is its next step. There are as many as can be
+ * under way; they are used again and again. The loop's thread fills it in; a worker reads the call
+ * and writes {@link #result}, with a lock before and after.
+ */
+final class Transfer {
+    /** Which system call. */
+    enum Call {
+        READ,
+        WRITE,
+        SYNC,
+        ALLOCATE,
+        DISCARD
+    }
+
+    private static final int PIECES = 8;
+
+    /** The most that one call moves: what the kernel allows, in whole pages. */
+    private static final long MOST = 1L << 30;
+
+    final int index;
+    final IoVector vector = new IoVector(PIECES);
+
+    private @Nullable StorageRequest request;
+
+    /** What has been read or written already. */
+    long done;
+
+    /** Where the data are between file and client, if they cannot go directly. */
+    @Nullable BounceBuffer bounce;
+
+    int retries;
+
+    Call call = Call.SYNC;
+    long position;
+    long length;
+
+    /** Flags of a write, mode of an allocation. */
+    int flags;
+
+    /** The first piece of the vector. */
+    long address;
+
+    long result;
+
+    /** In a queue of workers. */
+    @Nullable Transfer next;
+
+    Transfer(int index) {
+        this.index = index;
+    }
+
+    void use(StorageRequest newRequest) {
+        request = newRequest;
+        done = 0;
+        retries = 0;
+    }
+
+    StorageRequest request() {
+        return Objects.requireNonNull(request);
+    }
+
+    StorageRequest release() {
+        var was = request();
+        request = null;
+        return was;
+    }
+
+    boolean isFree() {
+        return request == null;
+    }
+
+    /** Moves what is left directly from or to the client's pieces. */
+    void gather() {
+        var from = request();
+        long left = Math.min(from.length() - done, MOST);
+        long skip = done;
+        int pieces = from.pieces();
+        start(from.offset() + done);
+        for (int i = 0; i < pieces && left > 0; i++) {
+            long size = from.pieceLength(i);
+            if (skip >= size) {
+                skip -= size;
+                continue;
+            }
+            long count = Math.min(size - skip, left);
+            if (!add(from.pieceAddress(i) + skip, count)) {
+                return; // the rest comes with the next call
+            }
+            skip = 0;
+            left -= count;
+        }
+    }
+
+    /** Moves the next part by a buffer of ours, again and again if that is how to fill it. */
+    void gather(MemorySegment buffer, long most) {
+        start(request().offset() + done);
+        long left = Math.min(request().length() - done, most);
+        while (left > 0) {
+            long count = Math.min(left, buffer.byteSize());
+            if (!add(buffer.address(), count)) {
+                return;
+            }
+            left -= count;
+        }
+    }
+
+    private void start(long where) {
+        position = where;
+        length = 0;
+        vector.clear();
+    }
+
+    private boolean add(long piece, long count) {
+        if (!vector.add(piece, count)) {
+            return false;
+        }
+        if (vector.count() == 1) {
+            address = piece;
+        }
+        length += count;
+        return true;
+    }
+
+    void range(Call newCall, int mode) {
+        call = newCall;
+        flags = mode;
+        position = request().offset();
+        length = request().length();
+    }
+}

@@ -1,0 +1,206 @@
+package dev.muser.devices.storage;
+
+import dev.muser.device.EventLoop;
+import dev.muser.linux.Errno;
+import dev.muser.linux.EventFd;
+import dev.muser.linux.Fd;
+import dev.muser.linux.IoUring;
+import dev.muser.linux.SyscallException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * System calls by io_uring, on the loop's thread. While the disk polls, the ring is all there is to
+ * look at; else an eventfd wakes the loop.
+ */
+final class UringEngine implements FileEngine {
+    /** The token of what has no transfer. */
+    private static final long CANCEL = -1;
+
+    /** After so many rounds the loop does something else first. */
+    private static final int ROUNDS = 16;
+
+    private final FileStorage storage;
+    private final Transfer[] transfers;
+    private final IoUring ring;
+    private final EventLoop loop;
+    private final Fd wake = EventFd.create();
+    private final MemorySegment scratch = Arena.ofAuto().allocate(8, 8);
+    private final EventLoop.Registration watch;
+    private final Runnable again = this::kickAgain;
+    private boolean polling;
+    private boolean draining;
+    private boolean closed;
+
+    /**
+     * @throws SyscallException when there is no io_uring
+     */
+    UringEngine(FileStorage storage, Fd file, Transfer[] transfers, EventLoop loop) {
+        this.storage = storage;
+        this.transfers = transfers;
+        this.loop = loop;
+        try {
+            // one entry more than requests, to cancel
+            ring = IoUring.open(file, Integer.highestOneBit(transfers.length) * 2);
+        } catch (SyscallException e) {
+            wake.close();
+            throw e;
+        }
+        try {
+            ring.notify(wake);
+        } catch (SyscallException e) {
+            ring.close();
+            wake.close();
+            throw e;
+        }
+        watch = loop.watch(wake, this::ready);
+    }
+
+    @Override
+    public void begin(Transfer t) {
+        switch (t.call) {
+            case READ -> {
+                if (t.vector.count() == 1) {
+                    ring.read(t.position, t.address, (int) t.length, t.index);
+                } else {
+                    ring.read(t.position, t.vector, t.index);
+                }
+            }
+            case WRITE -> {
+                if (t.vector.count() == 1) {
+                    ring.write(t.position, t.address, (int) t.length, t.flags, t.index);
+                } else {
+                    ring.write(t.position, t.vector, t.flags, t.index);
+                }
+            }
+            case SYNC -> ring.syncData(t.index);
+            case ALLOCATE -> ring.allocate(t.flags, t.position, t.length, t.index);
+            case DISCARD -> ring.discard(t.position, t.length, t.index);
+        }
+    }
+
+    @Override
+    public void kick() {
+        boolean more = ring.prepared() > 0;
+        while (more) {
+            // what completes at once, as reads from the page cache do, need wake nobody
+            if (!polling) {
+                ring.notify(false);
+            }
+            boolean begun = submit();
+            if (!polling) {
+                ring.notify(true);
+            }
+            drain();
+            // the next calls of what has completed; and what completed while nobody was notified
+            more =
+                    begun
+                            && !draining
+                            && (ring.prepared() > 0 || (!polling && ring.wantsToBeEntered()));
+        }
+    }
+
+    private void kickAgain() {
+        if (!closed) {
+            storage.settle();
+        }
+    }
+
+    /** Returns whether all was begun; else it is tried again later. */
+    private boolean submit() {
+        int result = ring.submit();
+        if (result != 0
+                && result != -Errno.EINTR
+                && result != -Errno.EAGAIN
+                && result != -Errno.EBUSY) {
+            throw new SyscallException("io_uring_enter", -result);
+        }
+        if (ring.prepared() == 0) {
+            return true;
+        }
+        // the kernel is short of memory, or busy with what it has: reaping makes room
+        loop.execute(again);
+        return false;
+    }
+
+    @Override
+    public boolean collect() {
+        boolean any = drain();
+        if (!any && ring.wantsToBeEntered()) {
+            submit();
+            any = drain();
+        }
+        return any;
+    }
+
+    private boolean drain() {
+        if (draining) {
+            return false; // called by a request that is being completed
+        }
+        draining = true;
+        boolean any = false;
+        try {
+            while (ring.reap()) {
+                if (ring.token() != CANCEL) {
+                    any = true;
+                    storage.finished(transfers[(int) ring.token()], ring.result());
+                }
+            }
+        } finally {
+            draining = false;
+        }
+        return any;
+    }
+
+    /** The eventfd says that there are completions. */
+    private void ready() {
+        EventFd.take(wake, scratch);
+        for (int i = 0; i < ROUNDS; i++) {
+            if (!storage.poll()) {
+                return;
+            }
+        }
+        EventFd.signal(wake);
+    }
+
+    @Override
+    public void await() {
+        if (!collect() && ring.underWay() > 0) {
+            int result = ring.await();
+            if (result != 0
+                    && result != -Errno.EINTR
+                    && result != -Errno.EAGAIN
+                    && result != -Errno.EBUSY) {
+                throw new SyscallException("io_uring_enter", -result);
+            }
+            drain();
+        }
+    }
+
+    @Override
+    public void cancel() {
+        if (ring.free() > 0) {
+            ring.cancelAll(CANCEL);
+            kick();
+        }
+    }
+
+    @Override
+    public void polling(boolean on) {
+        polling = on;
+        ring.notify(!on);
+    }
+
+    @Override
+    public String describe() {
+        return "io_uring";
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        watch.close();
+        ring.close();
+        wake.close();
+    }
+}
