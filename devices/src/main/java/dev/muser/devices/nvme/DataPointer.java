@@ -186,34 +186,36 @@ final class DataPointer {
         if (++command.descriptors > MOST_DESCRIPTORS) {
             return Status.INVALID_SGL_COUNT;
         }
-        switch (type) {
-            case DATA_BLOCK -> {
-                if (length > command.remaining) {
-                    return Status.DATA_SGL_LENGTH_INVALID;
-                }
-                command.data.add(address, length);
-                command.remaining -= length;
-                return 0;
-            }
-            case SEGMENT, LAST_SEGMENT -> {
-                if (!last || command.lastSegment) {
-                    return Status.INVALID_SGL_SEGMENT;
-                }
-                if (length == 0 || length % DESCRIPTOR != 0) {
-                    return Status.INVALID_SGL_SEGMENT;
-                }
-                if (address == 0 || ++command.steps > MOST_LISTS) {
-                    return Status.INVALID_SGL_SEGMENT;
-                }
-                command.lastSegment = type == LAST_SEGMENT;
-                command.pointer = address;
-                command.step = length;
-                return 0;
-            }
-            default -> {
-                return Status.SGL_TYPE_INVALID;
-            }
+        return switch (type) {
+            case DATA_BLOCK -> takeBlock(command, address, length);
+            case SEGMENT, LAST_SEGMENT -> takeSegment(command, address, length, type, last);
+            default -> Status.SGL_TYPE_INVALID;
+        };
+    }
+
+    private static int takeBlock(Command command, long address, long length) {
+        if (length > command.remaining) {
+            return Status.DATA_SGL_LENGTH_INVALID;
         }
+        command.data.add(address, length);
+        command.remaining -= length;
+        return 0;
+    }
+
+    private static int takeSegment(
+            Command command, long address, long length, int type, boolean last) {
+        if (!last
+                || command.lastSegment
+                || length == 0
+                || length % DESCRIPTOR != 0
+                || address == 0
+                || ++command.steps > MOST_LISTS) {
+            return Status.INVALID_SGL_SEGMENT;
+        }
+        command.lastSegment = type == LAST_SEGMENT;
+        command.pointer = address;
+        command.step = length;
+        return 0;
     }
 
     /** Returns 0, a status, or {@link #PENDING} when the driver has to be asked. */

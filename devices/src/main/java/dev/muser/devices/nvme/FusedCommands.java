@@ -23,32 +23,25 @@ final class FusedCommands {
         var queue = c.queue();
         var first = queue.fused;
         queue.fused = null;
-        switch (c.fuse) {
-            case FIRST -> {
-                if (first != null) {
-                    processor.finish(first, Status.MISSING_FUSED);
-                }
-                queue.fused = c;
+        if (c.fuse == SECOND) {
+            if (first == null) {
+                processor.finish(c, Status.MISSING_FUSED);
                 return null;
             }
-            case SECOND -> {
-                if (first == null) {
-                    processor.finish(c, Status.MISSING_FUSED);
-                    return null;
-                }
-                return join(first, c);
-            }
-            default -> {
-                if (first != null) {
-                    processor.finish(first, Status.MISSING_FUSED);
-                }
-                if (c.fuse != 0) {
-                    processor.finish(c, Status.INVALID_FIELD);
-                    return null;
-                }
-                return c;
-            }
+            return join(first, c);
         }
+        if (first != null) {
+            processor.finish(first, Status.MISSING_FUSED);
+        }
+        if (c.fuse == FIRST) {
+            queue.fused = c;
+            return null;
+        }
+        if (c.fuse != 0) {
+            processor.finish(c, Status.INVALID_FIELD);
+            return null;
+        }
+        return c;
     }
 
     private @Nullable Command join(Command first, Command second) {
