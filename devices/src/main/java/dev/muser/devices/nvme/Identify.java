@@ -48,6 +48,7 @@ final class Identify {
                     at += 4;
                 }
             }
+            case 3 -> {}
             default -> {
                 admin.finish(c, Status.INVALID_FIELD);
                 return;
