@@ -219,7 +219,7 @@ public final class PciFunction implements AutoCloseable {
     }
 
     /** Closes all, also those after one that throws. */
-    public static void closeAll(Iterable<? extends @Nullable AutoCloseable> all) {
+    static void closeAll(Iterable<? extends @Nullable AutoCloseable> all) {
         RuntimeException failure = null;
         for (var each : all) {
             try {

@@ -127,11 +127,11 @@ public final class AdminCommands implements AutoCloseable {
 
     /** Set Features, for a feature with data. */
     public int setFeature(int feature, int namespace, int cdw11, MemorySegment data) {
-        put(data);
         withData(AdminOpcode.SET_FEATURES, data.byteSize())
                 .nsid(namespace)
                 .cdw10(feature)
                 .cdw11(cdw11);
+        buffer.segment().copyFrom(data);
         return queue.execute().dw0();
     }
 
@@ -232,12 +232,6 @@ public final class AdminCommands implements AutoCloseable {
                             .formatted(length, MAX_DATA));
         }
         return queue.command(opcode).data(prps.set(buffer.iova(), length));
-    }
-
-    private void put(MemorySegment data) {
-        if (data.byteSize() <= MAX_DATA) {
-            buffer.segment().copyFrom(data);
-        }
     }
 
     private MemorySegment copy(long length) {

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The admin queue: one command at a time, and the Asynchronous Event Requests beside it. */
 public final class AdminQueue implements CompletionHandler, AutoCloseable {
-    private static final int ENTRIES = 256 + 64;
+    private static final int ENTRIES = 256;
 
     /** Command identifiers of event requests begin here; those of others are below. */
     private static final int EVENTS = 0x8000;

@@ -164,6 +164,31 @@ public final class IoQueue implements AutoCloseable {
     }
 
     /**
+     * Hot. Writes blocks if they are equal to others: one fused operation of two commands, which
+     * both complete, the write with {@link Status#FAILED_FUSED} when the comparison fails.
+     *
+     * @param expected what they are compared with
+     * @return the command identifier of the write, or {@link #FULL}
+     */
+    public int compareAndWrite(
+            long lba,
+            int blocks,
+            DmaBuffer expected,
+            long expectedOffset,
+            DmaBuffer buffer,
+            long offset,
+            long cookie) {
+        if (freeCount < 2 || submissions.room() < 2) {
+            return FULL;
+        }
+        check(IoOpcode.WRITE, blocks, buffer, offset); // lest the comparison stays alone
+        int first = SubmissionEntry.FUSE_FIRST << 8;
+        transfer(IoOpcode.COMPARE, lba, blocks, first, expected, expectedOffset, cookie);
+        int second = SubmissionEntry.FUSE_SECOND << 8;
+        return transfer(IoOpcode.WRITE, lba, blocks, second, buffer, offset, cookie);
+    }
+
+    /**
      * Hot. Prepares any command that moves blocks.
      *
      * @param flags of CDW0 and CDW12: {@link #FUA}, or fused bits 8 and 9
@@ -177,17 +202,11 @@ public final class IoQueue implements AutoCloseable {
             DmaBuffer buffer,
             long offset,
             long cookie) {
-        long length = (long) blocks << blockShift;
-        if (blocks < 1
-                || blocks > maxBlocks
-                || offset < 0
-                || offset > buffer.size() - length
-                || (offset & 3) != 0) {
-            throw refusal(opcode, blocks, buffer, offset);
-        }
+        check(opcode, blocks, buffer, offset);
         if (freeCount == 0) {
             return FULL;
         }
+        long length = (long) blocks << blockShift;
         long iova = buffer.iova() + offset;
         long prp1 = iova;
         long prp2 = 0;
@@ -292,7 +311,17 @@ public final class IoQueue implements AutoCloseable {
         return id;
     }
 
-    private int count(int blocks) {
+    private void check(int opcode, int blocks, DmaBuffer buffer, long offset) {
+        if (blocks < 1
+                || blocks > maxBlocks
+                || offset < 0
+                || offset > buffer.size() - ((long) blocks << blockShift)
+                || (offset & 3) != 0) {
+            throw refusal(opcode, blocks, buffer, offset);
+        }
+    }
+
+    private static int count(int blocks) {
         if (blocks < 1 || blocks > 1 << 16) {
             throw new IllegalArgumentException(
                     "%d blocks: 1 to 65536 fit into a command".formatted(blocks));

@@ -43,7 +43,7 @@ public final class NvmeDriver implements AutoCloseable {
     private final AdminQueue adminQueue;
     private final AdminCommands admin;
     private final List<IoQueue> queues = new ArrayList<>();
-    private final List<AutoCloseable> memory = new ArrayList<>();
+    private final List<Runnable> cleanup = new ArrayList<>();
     private @Nullable ShadowDoorbells shadow;
     private ControllerInfo info;
     private List<NvmeNamespace> namespaces = List.of();
@@ -77,15 +77,11 @@ public final class NvmeDriver implements AutoCloseable {
         vectors = options.mode() == NvmeDriverOptions.Mode.INTERRUPT ? interrupts() : List.of();
         boolean opened = false;
         try {
-            adminQueue =
-                    keep(
-                            new AdminQueue(
-                                    doorbells,
-                                    registers,
-                                    function.dma(),
-                                    options.memory(),
-                                    patience(0)));
-            admin = keep(new AdminCommands(adminQueue, function.dma()));
+            var dma = function.dma();
+            adminQueue = new AdminQueue(doorbells, registers, dma, options.memory(), patience(0));
+            cleanup.add(adminQueue::close);
+            admin = new AdminCommands(adminQueue, dma);
+            cleanup.add(admin::close);
             enable();
             info = admin.identifyController();
             allocate();
@@ -185,14 +181,20 @@ public final class NvmeDriver implements AutoCloseable {
         }
     }
 
-    private <T extends AutoCloseable> T keep(T resource) {
-        memory.add(resource);
-        return resource;
-    }
-
+    /** Frees all, also after one that throws; what is left goes with the function. */
     private void free() {
-        PciFunction.closeAll(memory.reversed());
-        memory.clear();
+        RuntimeException failure = null;
+        for (var task : cleanup.reversed()) {
+            try {
+                task.run();
+            } catch (RuntimeException e) {
+                failure = failure == null ? e : failure;
+            }
+        }
+        cleanup.clear();
+        if (failure != null) {
+            throw failure;
+        }
     }
 
     /**
@@ -257,20 +259,23 @@ public final class NvmeDriver implements AutoCloseable {
                     (int) Math.min(maxTransfer, (long) registers.minPageSize() << info.mdts());
         }
         if (options.shadowDoorbells() && info.hasDoorbellBufferConfig()) {
-            shadow = keep(new ShadowDoorbells(function.dma()));
+            var shadows = new ShadowDoorbells(function.dma());
+            cleanup.add(shadows::close);
+            shadow = shadows;
         }
         for (int id = 1; id <= count; id++) {
-            queues.add(
-                    keep(
-                            new IoQueue(
-                                    doorbells,
-                                    id,
-                                    options,
-                                    entries,
-                                    maxTransfer,
-                                    options.sgl() && info.hasSgl(),
-                                    function.dma(),
-                                    patience(id))));
+            var queue =
+                    new IoQueue(
+                            doorbells,
+                            id,
+                            options,
+                            entries,
+                            maxTransfer,
+                            options.sgl() && info.hasSgl(),
+                            function.dma(),
+                            patience(id));
+            cleanup.add(queue::close);
+            queues.add(queue);
         }
     }
 

@@ -57,9 +57,9 @@ public record NvmeDriverOptions(
                     "%d queues of depth %d: 1 to 65535 can be had of each"
                             .formatted(queues, depth));
         }
-        if (maxTransfer < 4096 || asyncEvents < 0 || asyncEvents > 256) {
+        if (maxTransfer < 4096 || asyncEvents < 0 || asyncEvents > 128) {
             throw new IllegalArgumentException(
-                    "transfers of %d bytes, %d event requests: 4096 at least, 256 at most"
+                    "transfers of %d bytes, %d event requests: 4096 at least, 128 at most"
                             .formatted(maxTransfer, asyncEvents));
         }
     }

@@ -10,7 +10,7 @@ public final class SyncIo {
     private final IoQueue queue;
     private final NvmeNamespace namespace;
     private final Completion result = new Completion();
-    private final CompletionHandler keep = result::copy;
+    private final CompletionHandler keep = this::keep;
 
     SyncIo(IoQueue queue, NvmeNamespace namespace) {
         this.queue = queue;
@@ -72,6 +72,23 @@ public final class SyncIo {
         return true;
     }
 
+    /** Writes blocks if they are equal to {@code expected}, in one; returns whether they were. */
+    public boolean compareAndWrite(
+            long lba,
+            int blocks,
+            DmaBuffer expected,
+            long expectedOffset,
+            DmaBuffer buffer,
+            long offset) {
+        begin().compareAndWrite(lba, blocks, expected, expectedOffset, buffer, offset, 0);
+        await();
+        if (result.status() == Status.COMPARE_FAILURE || result.status() == Status.FAILED_FUSED) {
+            return false;
+        }
+        check(IoOpcode.WRITE);
+        return true;
+    }
+
     /** Has the controller read blocks and check them. */
     public void verify(long lba, int blocks) {
         begin().verify(lba, blocks, 0);
@@ -93,8 +110,18 @@ public final class SyncIo {
     }
 
     private void await() {
+        result.set(0, 0, 0);
         queue.kick();
-        queue.await(keep);
+        while (queue.inFlight() > 0) {
+            queue.await(keep);
+        }
+    }
+
+    /** Of a fused operation's two, the one that failed. */
+    private void keep(Completion completion) {
+        if (result.isSuccess()) {
+            result.copy(completion);
+        }
     }
 
     private void check(int opcode) {
