@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The hot path makes no garbage: the driver's thread is measured, once it is compiled. */
-class AllocationTest {
+public class AllocationTest {
     private static final int ROUNDS = 20_000;
 
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -54,7 +54,7 @@ class AllocationTest {
         }
     }
 
-    private static void assertAllocatesNothing(Runnable task) {
+    public static void assertAllocatesNothing(Runnable task) {
         // The interpreter allocates, and so may the compiled code's first runs.
         for (int i = 0; i < ROUNDS; i++) {
             task.run();

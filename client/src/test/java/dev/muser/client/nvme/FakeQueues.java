@@ -172,6 +172,14 @@ final class FakeQueues {
         return true;
     }
 
+    /** Posts an entry that says what a test wants, right or wrong. */
+    void complete(int completionQueue, int submissionQueue, int head, int cid) {
+        var queue = completions[completionQueue];
+        if (queue != null) {
+            post(queue, 0, head, submissionQueue, cid, 0);
+        }
+    }
+
     void post(Queue queue, int dw0, int head, int id, int cid, int status) {
         long at = queue.base + 16L * queue.at;
         queue.memory.set(U64, at, dw0);
