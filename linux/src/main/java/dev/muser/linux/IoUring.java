@@ -79,15 +79,19 @@ public final class IoUring implements AutoCloseable {
             IoUringRings.create(2).close();
             return null;
         } catch (SyscallException e) {
-            return switch (e.errno()) {
-                case Errno.ENOSYS -> "this kernel, or a sandbox, has no io_uring";
-                case Errno.EPERM, Errno.EACCES ->
-                        "io_uring is forbidden here, by the sysctl kernel.io_uring_disabled or by"
-                                + " the container's seccomp profile";
-                case Errno.ENOMEM -> "io_uring has no memory: raise the limit of locked memory";
-                default -> e.getMessage();
-            };
+            return explain(e);
         }
+    }
+
+    static String explain(SyscallException e) {
+        return switch (e.errno()) {
+            case Errno.ENOSYS -> "this kernel, or a sandbox, has no io_uring";
+            case Errno.EPERM, Errno.EACCES ->
+                    "io_uring is forbidden here, by the sysctl kernel.io_uring_disabled or by the"
+                            + " container's seccomp profile";
+            case Errno.ENOMEM -> "io_uring has no memory: raise the limit of locked memory";
+            default -> "no io_uring: " + e.getMessage();
+        };
     }
 
     /**

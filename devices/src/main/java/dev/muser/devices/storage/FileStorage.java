@@ -94,7 +94,7 @@ public final class FileStorage implements Storage {
             } catch (SyscallException e) {
                 if (options.engine() == FileOptions.Engine.URING) {
                     throw new StorageException(
-                            "no io_uring for %s: %s".formatted(image.path(), e.getMessage()), e);
+                            "%s cannot be served: %s".formatted(image.path(), e.getMessage()), e);
                 }
                 LOG.log(
                         System.Logger.Level.DEBUG,

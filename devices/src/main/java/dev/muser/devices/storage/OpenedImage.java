@@ -150,7 +150,7 @@ record OpenedImage(Path path, Fd fd, StorageInfo info, boolean blockDevice, int 
         }
     }
 
-    private static StorageException explain(Path path, FileOptions options, SyscallException e) {
+    static StorageException explain(Path path, FileOptions options, SyscallException e) {
         var text =
                 switch (e.errno()) {
                     case Errno.ENOENT -> "no such image %s: create it with --size".formatted(path);
