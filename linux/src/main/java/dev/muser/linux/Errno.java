@@ -46,10 +46,7 @@ public final class Errno {
     public static final int ESHUTDOWN = 108;
     public static final int ETIMEDOUT = 110;
     public static final int ECONNREFUSED = 111;
-<<<<<<< HEAD
     public static final int EDQUOT = 122;
-=======
->>>>>>> 7b9d22f (devices: disks in memory, and limits of rate)
     public static final int ECANCELED = 125;
 
     private record Entry(String name, String text) {}
@@ -98,10 +95,7 @@ public final class Errno {
                     entry(ESHUTDOWN, "ESHUTDOWN", "the other end shuts down"),
                     entry(ETIMEDOUT, "ETIMEDOUT", "timed out"),
                     entry(ECONNREFUSED, "ECONNREFUSED", "nobody listens there"),
-<<<<<<< HEAD
                     entry(EDQUOT, "EDQUOT", "quota used up"),
-=======
->>>>>>> 7b9d22f (devices: disks in memory, and limits of rate)
                     entry(ECANCELED, "ECANCELED", "cancelled"));
 
     private Errno() {}

@@ -35,7 +35,7 @@ public final class FakeLoop implements EventLoop {
     }
 
     @Override
-    public Registration poll(BooleanSupplier poller) {
+    public Poller poller(BooleanSupplier work) {
         throw new UnsupportedOperationException("no pollers");
     }
 

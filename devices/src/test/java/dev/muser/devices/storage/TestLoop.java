@@ -59,7 +59,7 @@ final class TestLoop implements EventLoop {
     }
 
     @Override
-    public Registration poll(BooleanSupplier poller) {
+    public Poller poller(BooleanSupplier work) {
         throw new UnsupportedOperationException();
     }
 }

@@ -29,7 +29,7 @@ final class WakingLoop implements EventLoop, EventLoop.Timer {
     }
 
     @Override
-    public Registration poll(BooleanSupplier poller) {
+    public Poller poller(BooleanSupplier work) {
         throw new UnsupportedOperationException("no pollers");
     }
 
