@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.testkit.devices.nvme;
+
+import org.jspecify.annotations.NullMarked;
