@@ -72,10 +72,16 @@ public final class AdminCommands implements AutoCloseable {
         return ControllerInfo.of(identify(CNS_CONTROLLER, 0, 0));
     }
 
-    /** Identify: returns a namespace with its descriptors. */
+    /** Identify: returns a namespace with its descriptors, which controllers before 1.3 lack. */
     public NvmeNamespace identifyNamespace(int id) {
         var data = identify(CNS_NAMESPACE, id, 0);
-        return NvmeNamespace.of(id, data, identify(CNS_NAMESPACE_DESCRIPTORS, id, 0));
+        MemorySegment descriptors;
+        try {
+            descriptors = identify(CNS_NAMESPACE_DESCRIPTORS, id, 0);
+        } catch (NvmeException e) {
+            descriptors = MemorySegment.NULL;
+        }
+        return NvmeNamespace.of(id, data, descriptors);
     }
 
     /** Identify: returns the identifiers of all active namespaces, in ascending order. */
