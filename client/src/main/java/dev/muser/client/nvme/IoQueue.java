@@ -29,7 +29,8 @@ public final class IoQueue implements AutoCloseable {
     public static final int FUA = 1 << 30;
 
     private static final int PAGE = 4096;
-    private static final int DEALLOCATE = 1 << 2;
+    /** Bit 2 of command dword 11, as bits of dwords 10 and 11. */
+    private static final long DEALLOCATE = 1L << 34;
     private static final int PSDT_SGL = 1 << 14;
 
     private final QueuePair pair;
@@ -158,8 +159,8 @@ public final class IoQueue implements AutoCloseable {
                 IoOpcode.DATASET_MANAGEMENT | (sgl ? PSDT_SGL : 0),
                 lists.iova(at),
                 sgl ? SglList.descriptor(16, SglList.DATA_BLOCK) : 0,
-                0, // one range, counted from 0
-                DEALLOCATE,
+                DEALLOCATE, // and one range, counted from 0
+                0,
                 cookie);
     }
 
