@@ -38,6 +38,7 @@ public final class IoUring implements AutoCloseable {
     private static final int REGISTER_FILES = 2;
     private static final int UNREGISTER_FILES = 3;
     private static final int REGISTER_EVENTFD = 4;
+    private static final int REGISTER_WORKERS_CPUS = 17; // IORING_REGISTER_IOWQ_AFF
 
     private static final int SQ_CQ_OVERFLOW = 2;
     private static final int SQ_TASKRUN = 4;
@@ -70,6 +71,12 @@ public final class IoUring implements AutoCloseable {
                     register(REGISTER_FILES, numbers.address(), 1) == 0
                             ? FIXED_FILE
                             : (long) file.number() << 32;
+            // what waits goes to the kernel's workers: not on the CPU that this thread is pinned to
+            var cpus = Affinity.ofProcess();
+            register(
+                    REGISTER_WORKERS_CPUS,
+                    Affinity.mask(cpus, arena).address(),
+                    (cpus.length() + 7) / 8);
         }
     }
 

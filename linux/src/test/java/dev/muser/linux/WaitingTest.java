@@ -182,7 +182,7 @@ class WaitingTest {
 
     @Test
     void shouldPinAThread() throws InterruptedException {
-        var seen = new BitSet[3];
+        var seen = new BitSet[4];
         var thread =
                 Thread.ofPlatform()
                         .start(() -> {
@@ -190,6 +190,7 @@ class WaitingTest {
                             int cpu = seen[0].length() - 1;
                             Affinity.pin(cpu);
                             seen[1] = Affinity.get();
+                            seen[3] = Affinity.ofProcess();
                             Affinity.set(seen[0]);
                             seen[2] = Affinity.get();
                         });
@@ -197,6 +198,7 @@ class WaitingTest {
         assertThat(seen[0].isEmpty()).isFalse();
         assertThat(seen[1].stream().toArray()).containsExactly(seen[0].length() - 1);
         assertThat(seen[2]).isEqualTo(seen[0]);
+        assertThat(seen[3]).isEqualTo(seen[0]);
         assertThatExceptionOfType(SyscallException.class)
                 .isThrownBy(() -> Affinity.pin(8000))
                 .returns(Errno.EINVAL, SyscallException::errno);

@@ -1,10 +1,12 @@
 package dev.muser.devices.storage;
 
 import dev.muser.device.EventLoop;
+import dev.muser.linux.Affinity;
 import dev.muser.linux.BlockDevice;
 import dev.muser.linux.DiskFile;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
+import dev.muser.linux.SyscallException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -73,6 +75,7 @@ final class ThreadEngine implements FileEngine {
     }
 
     private void work() {
+        leaveTheLoopsCpu();
         var range = Arena.ofAuto().allocate(16, 8);
         while (true) {
             var transfer = calls.takeOne();
@@ -90,6 +93,15 @@ final class ThreadEngine implements FileEngine {
             if (results.add(transfer, transfer, 1) && !polling) {
                 loop.execute(wake);
             }
+        }
+    }
+
+    /** A thread inherits the CPUs of the one that starts it, which may be pinned and poll. */
+    private static void leaveTheLoopsCpu() {
+        try {
+            Affinity.set(Affinity.ofProcess());
+        } catch (SyscallException e) {
+            // forbidden here: slower, not wrong
         }
     }
 
