@@ -9,4 +9,5 @@ module dev.muser.devices {
     exports dev.muser.devices.idio16;
     exports dev.muser.devices.nvme;
     exports dev.muser.devices.storage;
+    exports dev.muser.devices.storage.nbd;
 }

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.devices.storage.nbd;
+
+import org.jspecify.annotations.NullMarked;
