@@ -16,7 +16,9 @@ final class AdminCommands {
     private final Features features;
     private final AsyncEvents events;
     private final ErrorLog errors = new ErrorLog();
+    private final SmartLog smart;
     private final NamespaceCommands namespaceCommands;
+    private final FormatCommand format;
     private final KeepAlive keepAlive;
 
     /** What a command does whose data pointer has been followed. */
@@ -35,13 +37,18 @@ final class AdminCommands {
         this.controller = controller;
         this.processor = processor;
         pointers = new DataPointer(memory, this::mapped);
-        events = new AsyncEvents(processor);
-        features = new Features(controller, this, namespaces, options);
+        events = new AsyncEvents(processor, errors);
+        keepAlive = new KeepAlive(controller, processor.loop());
+        var temperature = new Temperature();
+        features =
+                new Features(
+                        controller, processor, this, namespaces, temperature, keepAlive, options);
         queueCommands = new QueueCommands(controller, processor, queues, features, options);
         identify = new Identify(this, namespaces, options);
-        logPages = new LogPages(controller, this, namespaces);
+        smart = new SmartLog(namespaces, errors, temperature);
+        logPages = new LogPages(this, events, errors, smart, processor);
         namespaceCommands = new NamespaceCommands(this, namespaces);
-        keepAlive = new KeepAlive(controller, features);
+        format = new FormatCommand(controller, processor, this, namespaces);
     }
 
     AsyncEvents events() {
@@ -56,8 +63,8 @@ final class AdminCommands {
         return features;
     }
 
-    LogPages logPages() {
-        return logPages;
+    SmartLog smart() {
+        return smart;
     }
 
     void pageSize(long bytes) {
@@ -88,7 +95,7 @@ final class AdminCommands {
             }
             case Opcode.NAMESPACE_ATTACHMENT -> namespaceCommands.attachment(c);
             case Opcode.NAMESPACE_MANAGEMENT -> namespaceCommands.management(c);
-            case Opcode.FORMAT_NVM -> namespaceCommands.format(c);
+            case Opcode.FORMAT_NVM -> format.execute(c);
             default -> finish(c, Status.INVALID_OPCODE);
         }
     }
@@ -100,6 +107,14 @@ final class AdminCommands {
         boolean aborted = queue == 0 && events.abort(cid);
         c.result = aborted ? 0 : 1;
         finish(c, Status.SUCCESS);
+    }
+
+    /** A namespace has come, gone, or become another; the driver is told if it uses any. */
+    void namespaceChanged(Namespace namespace) {
+        if (controller.registers().isReady()) {
+            logPages.changed().add(namespace.id);
+            events.namespaceChanged();
+        }
     }
 
     /** Completes a command. */
@@ -182,12 +197,12 @@ final class AdminCommands {
     /** The controller is reset. */
     void reset() {
         events.reset();
+        logPages.changed().clear();
         features.reset();
         keepAlive.stop();
     }
 
-    /** Returns the controller whose commands these are. */
-    Controller controller() {
-        return controller;
+    void close() {
+        keepAlive.close();
     }
 }

@@ -32,6 +32,11 @@ final class Attention {
     private int idleTurns;
     private long idleSince;
 
+    /** Since when it has been awake, and how long it was before. */
+    private long awakeSince;
+
+    private long busy;
+
     /** Whether the client may ring doorbells without a message. */
     private boolean mapped;
 
@@ -62,6 +67,7 @@ final class Attention {
     void wake() {
         if (!awake) {
             awake = true;
+            awakeSince = System.nanoTime();
             idleTurns = 0;
             lookIn.disarm();
             namespaces.polling(true);
@@ -71,6 +77,11 @@ final class Attention {
 
     boolean isAwake() {
         return awake;
+    }
+
+    /** Returns how long there was something to do, in nanoseconds. */
+    long busyNanos() {
+        return busy + (awake ? System.nanoTime() - awakeSince : 0);
     }
 
     private boolean turn() {
@@ -105,6 +116,7 @@ final class Attention {
             return false;
         }
         awake = false;
+        busy += Math.max(0, idleSince - awakeSince);
         poller.stop();
         if (mapped && queues.submissionCount() != 0) {
             lookIn.arm(LOOK_IN);

@@ -3,6 +3,7 @@ package dev.muser.devices.nvme;
 import dev.muser.device.pci.GuestMemory;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The commands of a controller: made when they are first needed, then used again and again. */
 final class CommandPool {
@@ -63,6 +64,17 @@ final class CommandPool {
     /** How many are in use. */
     int inUse() {
         return all.size() - freeCount;
+    }
+
+    /** Whether any that is in use, but for one, is about the namespace. */
+    boolean concern(Namespace namespace, @Nullable Command except) {
+        for (int i = 0; i < all.size(); i++) {
+            var command = all.get(i);
+            if (command.namespace == namespace && command != except && command.queue != null) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Whether a storage engine may touch such memory of the driver. */

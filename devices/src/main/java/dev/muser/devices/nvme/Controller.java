@@ -2,6 +2,7 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.EventLoop;
+import dev.muser.device.ResetKind;
 import dev.muser.device.pci.Bar;
 import dev.muser.device.pci.GuestMemory;
 import dev.muser.device.pci.Interrupt;
@@ -35,6 +36,7 @@ final class Controller implements Registers.Effects {
     private final EventLoop.Timer impatience;
     private final Shutdown shutdown;
     private final NvmeOptions options;
+    private final EventLoop loop;
 
     /** Whether it was disabled, and commands are still away. */
     private boolean disabling;
@@ -47,6 +49,7 @@ final class Controller implements Registers.Effects {
     Controller(
             EventLoop loop, GuestMemory memory, Bar bar, Interrupt[] vectors, NvmeOptions options) {
         this.options = options;
+        this.loop = loop;
         doorbell = options.doorbell();
         registers = new Registers(bar, this);
         var page =
@@ -70,6 +73,32 @@ final class Controller implements Registers.Effects {
             namespaces.close();
             throw e;
         }
+    }
+
+    /** Adds a namespace, and tells the driver; returns its identifier. */
+    int add(NamespaceOptions added) {
+        var namespace = namespaces.add(added);
+        if (namespace.attached) {
+            processor.admin().namespaceChanged(namespace);
+        }
+        return namespace.id;
+    }
+
+    /** Removes a namespace, and tells the driver; its storage is closed when it has no requests. */
+    void remove(int id) {
+        var namespace = namespaces.find(id);
+        if (namespace == null) {
+            throw new IllegalArgumentException("there is no namespace %d".formatted(id));
+        }
+        boolean attached = namespace.attached;
+        namespaces.remove(namespace);
+        if (attached) {
+            processor.admin().namespaceChanged(namespace);
+        }
+        // not at once: it may be the storage itself that says that the last request is over
+        Runnable close = () -> namespaces.closed(namespace);
+        processor.drain().whenQuiet(namespace, null, () -> loop.execute(close));
+        wake();
     }
 
     private QueueTable queues() {
@@ -253,6 +282,7 @@ final class Controller implements Registers.Effects {
             disabled();
         }
         shutdown.progressed();
+        processor.drain().progressed();
     }
 
     /** The controller cannot go on: fatal status, until it is reset (9.5). */
@@ -265,7 +295,12 @@ final class Controller implements Registers.Effects {
     }
 
     /** The function is reset, or its client is gone. Registers have been reset. */
-    void reset() {
+    void reset(ResetKind kind) {
+        if (kind == ResetKind.LOST_CLIENT
+                && queues().submissionCount() != 0
+                && !shutdown.isComplete()) {
+            processor.admin().smart().unsafeShutdown();
+        }
         endAll();
         namespaces.quiesce();
         disabling = false;
@@ -284,6 +319,7 @@ final class Controller implements Registers.Effects {
         endAll();
         namespaces.quiesce();
         processor.attention().close();
+        processor.admin().close();
         impatience.close();
         namespaces.close();
     }

@@ -24,6 +24,12 @@ final class Namespace {
     /** A format is under way. */
     boolean formatting;
 
+    /** The driver has protected it against writes. */
+    boolean writeProtected;
+
+    /** The value of the Error Recovery feature. */
+    int errorRecovery;
+
     /** Requests at the storage. */
     private int away;
 
@@ -66,6 +72,11 @@ final class Namespace {
     }
 
     boolean isReadOnly() {
+        return writeProtected || isAlwaysReadOnly();
+    }
+
+    /** Whether the driver cannot change that. */
+    boolean isAlwaysReadOnly() {
         return readOnly || storage.info().readOnly();
     }
 
@@ -160,6 +171,10 @@ final class Namespace {
             alone = next;
         }
         return next;
+    }
+
+    NamespaceCounters counters() {
+        return new NamespaceCounters(readCommands, writeCommands, bytesRead, bytesWritten);
     }
 
     /** The controller is reset: nobody waits, nothing that is under way counts. */

@@ -17,6 +17,14 @@ final class Namespaces {
 
     private final List<Namespace> all = new ArrayList<>();
 
+    /** All, and those that have been removed while requests were with their storages. */
+    private final List<Namespace> served = new ArrayList<>();
+
+    /** Of those that are no more. */
+    private NamespaceCounters past = NamespaceCounters.NONE;
+
+    private boolean polling;
+
     Namespaces(EventLoop loop) {
         this.loop = loop;
     }
@@ -45,12 +53,54 @@ final class Namespaces {
         byId[id] = made;
         all.add(made);
         all.sort((a, b) -> Integer.compare(a.id, b.id));
+        served.add(made);
+        if (polling) {
+            made.storage().polling(true);
+        }
         return made;
     }
 
+    /** Takes it away from the driver. Its storage is served until it is {@link #closed}. */
     void remove(Namespace namespace) {
+        namespace.attached = false;
         byId[namespace.id] = null;
         all.remove(namespace);
+    }
+
+    /** Closes the storage of one that was removed, and of which no request is under way. */
+    void closed(Namespace namespace) {
+        if (served.remove(namespace)) {
+            past = past.plus(namespace.counters());
+            if (polling) {
+                namespace.storage().polling(false);
+            }
+            namespace.storage().quiesce();
+            namespace.storage().close();
+        }
+    }
+
+    /** Whether it is an identifier that a namespace could have. */
+    static boolean isValid(int id) {
+        return id > 0 && id <= MOST;
+    }
+
+    /** Returns the status for a command about a namespace that is not there (6.1.5). */
+    static int whyMissing(int id) {
+        return isValid(id) ? Status.INVALID_FIELD : Status.INVALID_NAMESPACE;
+    }
+
+    /** Whether writes to any of them may be lost before a flush. */
+    boolean haveVolatileCache() {
+        return all.stream().anyMatch(namespace -> namespace.info().volatileCache());
+    }
+
+    /** Returns what went in and out of all that there are, and that there were. */
+    NamespaceCounters counters() {
+        var sum = past;
+        for (var namespace : served) {
+            sum = sum.plus(namespace.counters());
+        }
+        return sum;
     }
 
     /** Hot. Returns the namespace of that identifier, attached or not; null when there is none. */
@@ -77,29 +127,30 @@ final class Namespaces {
     /** Hot. Looks for what storages have done. */
     boolean poll() {
         boolean found = false;
-        for (int i = 0; i < all.size(); i++) {
-            found |= all.get(i).poll();
+        for (int i = 0; i < served.size(); i++) {
+            found |= served.get(i).poll();
         }
         return found;
     }
 
     /** Hot. Nothing more is submitted for the moment. */
     void kick() {
-        for (int i = 0; i < all.size(); i++) {
-            all.get(i).kick();
+        for (int i = 0; i < served.size(); i++) {
+            served.get(i).kick();
         }
     }
 
     /** Says whether {@link #poll} is called from now on. */
     void polling(boolean on) {
-        for (int i = 0; i < all.size(); i++) {
-            all.get(i).storage().polling(on);
+        polling = on;
+        for (int i = 0; i < served.size(); i++) {
+            served.get(i).storage().polling(on);
         }
     }
 
     /** Returns when no storage touches the driver's memory any more. */
     void quiesce() {
-        for (var namespace : all) {
+        for (var namespace : served) {
             if (namespace.isAway()) {
                 namespace.storage().quiesce();
             }
@@ -107,9 +158,10 @@ final class Namespaces {
     }
 
     void close() {
-        for (var namespace : all) {
+        for (var namespace : served) {
             namespace.storage().close();
         }
         all.clear();
+        served.clear();
     }
 }

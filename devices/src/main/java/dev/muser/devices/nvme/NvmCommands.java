@@ -30,6 +30,9 @@ final class NvmCommands {
     private final Continuation verifyPart = this::verifyPart;
     private final Continuation flushNext = this::flushNext;
 
+    /** Whether each write is durable when it completes. */
+    private boolean writeThrough;
+
     NvmCommands(
             Processor processor, Namespaces namespaces, GuestMemory memory, BufferPool buffers) {
         this.processor = processor;
@@ -44,6 +47,11 @@ final class NvmCommands {
     /** Sets the size of a memory page in bytes. */
     void pageSize(long bytes) {
         pointers.pageSize(bytes);
+    }
+
+    /** Says whether a write may be lost after its completion, until a flush. */
+    void writeCache(boolean on) {
+        writeThrough = !on;
     }
 
     /** Hot. Takes a command of an I/O queue. */
@@ -66,7 +74,7 @@ final class NvmCommands {
         }
         var namespace = namespaces.attached(c.nsid);
         if (namespace == null) {
-            refuse(c, isKnown(opcode) ? Status.INVALID_NAMESPACE : Status.INVALID_OPCODE);
+            refuse(c, isKnown(opcode) ? Namespaces.whyMissing(c.nsid) : Status.INVALID_OPCODE);
             return;
         }
         c.namespace = namespace;
@@ -184,7 +192,7 @@ final class NvmCommands {
                             StorageOperation.ZERO,
                             offset(c),
                             (long) c.blocks() << c.namespace().shift(),
-                            c.forceUnit(),
+                            c.forceUnit() || writeThrough,
                             (c.cdw12 & DEALLOCATE) != 0,
                             transferred);
             case Opcode.VERIFY -> {
@@ -205,7 +213,12 @@ final class NvmCommands {
 
     private void write(Command c) {
         c.submit(
-                StorageOperation.WRITE, offset(c), c.dataLength, c.forceUnit(), false, transferred);
+                StorageOperation.WRITE,
+                offset(c),
+                c.dataLength,
+                c.forceUnit() || writeThrough,
+                false,
+                transferred);
     }
 
     /** Hot. The storage is done, and so is the command. */
@@ -281,7 +294,7 @@ final class NvmCommands {
         }
         var namespace = namespaces.attached(c.nsid);
         if (namespace == null) {
-            processor.finish(c, Status.INVALID_NAMESPACE);
+            processor.finish(c, Namespaces.whyMissing(c.nsid));
         } else if (namespace.formatting) {
             processor.finish(c, Status.FORMAT_IN_PROGRESS);
         } else {

@@ -29,6 +29,7 @@ public final class Nvme implements Device {
     private static final int MSI_VECTORS = 32;
 
     private final Controller controller;
+    private final Inspection inspection;
 
     public Nvme(DeviceContext ctx, NvmeOptions options) {
         ctx.identity(0x1b36, 0x0010).subsystem(0x1af4, 0x1100).classCode(1, 8, 2).revision(2);
@@ -45,12 +46,38 @@ public final class Nvme implements Device {
             vectors[i] = ctx.interrupt(i);
         }
         controller = new Controller(ctx.loop(), ctx.memory(), bar, vectors, options);
+        inspection = new Inspection(controller, options);
         try {
             controller.start();
         } catch (RuntimeException e) {
             controller.close();
             throw e;
         }
+    }
+
+    /**
+     * Adds a namespace while the device runs; a driver that listens is told. On the loop's thread.
+     *
+     * @return its identifier, the lowest that is free
+     * @throws dev.muser.devices.storage.StorageException when its storage does not start
+     */
+    public int addNamespace(NamespaceOptions options) {
+        return controller.add(options);
+    }
+
+    /**
+     * Removes a namespace while the device runs; a driver that listens is told. Commands under way
+     * there end as they would have; then its storage is closed. On the loop's thread.
+     *
+     * @throws IllegalArgumentException when there is none of that identifier
+     */
+    public void removeNamespace(int id) {
+        controller.remove(id);
+    }
+
+    /** Returns what it is doing now. On the loop's thread. */
+    public NvmeStatus describe() {
+        return inspection.describe();
     }
 
     @Override
@@ -60,7 +87,7 @@ public final class Nvme implements Device {
 
     @Override
     public void reset(ResetKind kind) {
-        controller.reset();
+        controller.reset(kind);
     }
 
     @Override

@@ -38,6 +38,7 @@ final class Processor {
     private final AdminCommands admin;
     private final CompletionSignals signals;
     private final Attention attention;
+    private final Drain drain;
     private final Arbiter arbiter = new Arbiter(this);
     private final MemorySegment entries =
             Arena.ofAuto().allocate((long) BATCH * Command.ENTRY, Command.ENTRY);
@@ -57,6 +58,7 @@ final class Processor {
         this.namespaces = namespaces;
         this.signals = signals;
         pool = new CommandPool(this, memory);
+        drain = new Drain(pool);
         nvm = new NvmCommands(this, namespaces, memory, buffers);
         admin = new AdminCommands(controller, this, queues, namespaces, memory, options);
         attention = new Attention(this, loop, doorbells, queues, namespaces, signals, options);
@@ -84,6 +86,15 @@ final class Processor {
 
     BufferPool buffers() {
         return buffers;
+    }
+
+    Drain drain() {
+        return drain;
+    }
+
+    /** Says whether a write may be lost after its completion, until a flush. */
+    void writeCache(boolean on) {
+        nvm.writeCache(on);
     }
 
     /** Sets the size of a memory page in bytes, as the driver has chosen it. */

@@ -30,10 +30,7 @@ final class QueueCommands {
         int id = c.cdw10 & 0xffff;
         int size = (c.cdw10 >>> 16) + 1;
         int vector = c.cdw11 >>> 16;
-        if (id == 0
-                || id > features.queuesAllowed()
-                || id > most
-                || queues.completion(id) != null) {
+        if (id == 0 || id > features.completionQueuesAllowed() || queues.completion(id) != null) {
             processor.finish(c, Status.INVALID_QUEUE_ID);
         } else if (!isQueueSize(size)) {
             processor.finish(c, Status.INVALID_QUEUE_SIZE);
@@ -70,8 +67,7 @@ final class QueueCommands {
                             ? Status.INVALID_QUEUE_ID
                             : Status.COMPLETION_QUEUE_INVALID);
         } else if (id == 0
-                || id > features.queuesAllowed()
-                || id > most
+                || id > features.submissionQueuesAllowed()
                 || queues.submission(id) != null) {
             processor.finish(c, Status.INVALID_QUEUE_ID);
         } else if (!isQueueSize(size)) {

@@ -146,6 +146,10 @@ final class Registers {
         shutdown.set(state);
     }
 
+    boolean isShutDown() {
+        return shutdown.get() == 2;
+    }
+
     int adminSubmissionSize() {
         return (int) (queueSizes.get() & 0xfff) + 1;
     }

@@ -17,6 +17,7 @@ final class Shutdown {
     private final Registers registers;
     private final Namespaces namespaces;
     private boolean waiting;
+    private boolean complete;
     private int flushes;
     private int era;
 
@@ -29,6 +30,7 @@ final class Shutdown {
     void begin() {
         registers.setShutdown(OCCURRING);
         waiting = true;
+        complete = false;
         era = controller.era();
         progressed();
     }
@@ -36,6 +38,12 @@ final class Shutdown {
     /** The controller is reset meanwhile. */
     void forget() {
         waiting = false;
+        complete = false;
+    }
+
+    /** Whether the controller has been shut down since it was enabled. */
+    boolean isComplete() {
+        return complete;
     }
 
     /** Hot. Commands may have ended. */
@@ -56,6 +64,7 @@ final class Shutdown {
 
     private void flushed() {
         if (--flushes == 0 && era == controller.era()) {
+            complete = true;
             registers.setShutdown(COMPLETE);
         }
     }

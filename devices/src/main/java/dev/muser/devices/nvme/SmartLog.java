@@ -1,0 +1,57 @@
+package dev.muser.devices.nvme;
+
+import java.util.concurrent.TimeUnit;
+
+/** The SMART / health information log (NVMe base 1.4, 5.14.1.2): real counters. */
+final class SmartLog {
+    /** Bytes of a data unit: a thousand times 512. */
+    private static final long DATA_UNIT = 512_000;
+
+    /** Critical warning: a temperature threshold has been reached. */
+    static final int TEMPERATURE = 1 << 1;
+
+    private final Namespaces namespaces;
+    private final ErrorLog errors;
+    private final Temperature temperature;
+    private final long since = System.nanoTime();
+    private long unsafeShutdowns;
+
+    SmartLog(Namespaces namespaces, ErrorLog errors, Temperature temperature) {
+        this.namespaces = namespaces;
+        this.errors = errors;
+        this.temperature = temperature;
+    }
+
+    /** The driver has gone without a shutdown. */
+    void unsafeShutdown() {
+        unsafeShutdowns++;
+    }
+
+    int criticalWarning() {
+        return temperature.isBeyond() ? TEMPERATURE : 0;
+    }
+
+    /**
+     * @param busy how long there has been something to do, in nanoseconds
+     */
+    DataStructure page(long busy) {
+        var counters = namespaces.counters();
+        var s = new DataStructure(512);
+        s.u8(0, criticalWarning()).u16(1, Temperature.COMPOSITE);
+        s.u8(3, 100).u8(4, 10); // spare, and its threshold, in percent
+        s.u64(32, units(counters.bytesRead())).u64(48, units(counters.bytesWritten()));
+        s.u64(64, counters.readCommands()).u64(80, counters.writeCommands());
+        s.u64(96, TimeUnit.NANOSECONDS.toMinutes(busy));
+        s.u64(112, 1); // power cycles
+        s.u64(128, TimeUnit.NANOSECONDS.toHours(System.nanoTime() - since));
+        s.u64(144, unsafeShutdowns);
+        s.u64(160, errors.mediaErrors()).u64(176, errors.count());
+        s.u16(200, Temperature.COMPOSITE);
+        return s;
+    }
+
+    /** Rounded up. */
+    private static long units(long bytes) {
+        return (bytes + DATA_UNIT - 1) / DATA_UNIT;
+    }
+}
