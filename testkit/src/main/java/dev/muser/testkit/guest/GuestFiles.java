@@ -40,6 +40,11 @@ final class GuestFiles {
         files.put(path.substring(1), content.clone());
     }
 
+    /** Returns the paths of the files, without the leading slash, one a line. */
+    String list() {
+        return String.join("\n", files.keySet()) + "\n";
+    }
+
     byte[] archive() {
         var out = new ByteArrayOutputStream();
         files.forEach((path, content) -> {

@@ -67,7 +67,7 @@ public final class GuestVm implements AutoCloseable {
         runAs.give(run);
 
         var initrd = run.resolve("initrd");
-        Files.copy(rig.initramfs(guest.moduleNames()), initrd);
+        Files.copy(rig.initramfs(guest.moduleNames(), guest.hasStorageTools()), initrd);
         Files.write(initrd, guest.files().archive(), StandardOpenOption.APPEND);
 
         var command = new ArrayList<>(runAs.prefix());

@@ -32,6 +32,8 @@ public final class GuestVmBuilder {
     private final GuestFiles files = new GuestFiles();
     private MemoryBackend backend = MemoryBackend.MEMFD;
     private int mebibytes = 256;
+    private int cpus = 1;
+    private boolean storageTools;
     private boolean iommu;
     private boolean rebootable;
     private boolean scripted;
@@ -60,6 +62,27 @@ public final class GuestVmBuilder {
         }
         this.mebibytes = mebibytes;
         return this;
+    }
+
+    /** How many virtual CPUs the guest has: 1 by default, with which it boots fastest. */
+    public GuestVmBuilder cpus(int count) {
+        cpus = count;
+        return this;
+    }
+
+    /** Gives the guest fio, nvme-cli, ext4 and what else a test of a disk needs. */
+    public GuestVmBuilder storageTools() {
+        storageTools = true;
+        return this;
+    }
+
+    /**
+     * Has the guest mount a disk, for example {@code /dev/nvme0n1}, and run the script there: the
+     * disk holds a {@link Rig#diskImage()}, and the files that were put into the guest are copied
+     * to it.
+     */
+    public GuestVmBuilder rootFileSystem(String device) {
+        return storageTools().modules("nvme", "ext4").kernel("muser.root=" + device);
     }
 
     /** Gives the guest an IOMMU: it maps memory for devices page by page, and has vfio-pci. */
@@ -203,6 +226,7 @@ public final class GuestVmBuilder {
             throw new IllegalStateException("the guest has nothing to do: give it a script");
         }
         file("/etc/modules", String.join("\n", loaded).getBytes(StandardCharsets.UTF_8));
+        file("/etc/files", files.list().getBytes(StandardCharsets.UTF_8));
         return GuestVm.start(this, Rig.get());
     }
 
@@ -215,7 +239,7 @@ public final class GuestVmBuilder {
         var list = new ArrayList<String>();
         // TCG, since a stock kernel does not boot on every KVM; it boots in seconds all the same.
         add(list, "-machine q35 -accel tcg -cpu max -nodefaults -no-user-config -display none");
-        add(list, "-m " + mebibytes + "M");
+        add(list, "-m " + mebibytes + "M -smp " + cpus);
         var memory = "id=ram,size=" + mebibytes + "M";
         switch (backend) {
             case MEMFD -> list.addAll(ram("memory-backend-memfd," + memory + ",share=on"));
@@ -265,6 +289,10 @@ public final class GuestVmBuilder {
 
     GuestFiles files() {
         return files;
+    }
+
+    boolean hasStorageTools() {
+        return storageTools;
     }
 
     List<String> moduleNames() {

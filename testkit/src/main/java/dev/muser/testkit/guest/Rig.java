@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Rig {
     private static final System.Logger LOG = System.getLogger(Rig.class.getName());
-    private static final List<String> SCRIPTS = List.of("fetch", "initramfs");
+    private static final List<String> SCRIPTS =
+            List.of("fetch", "slim.py", "initramfs", "disk-image");
 
     private static @Nullable Rig instance;
     private static @Nullable String failure;
@@ -61,10 +62,32 @@ public final class Rig {
      * Returns the guest's root file system, an uncompressed cpio archive.
      *
      * @param modules kernel modules to put in beside the usual ones, for example {@code e1000e}
+     * @param storageTools whether to put in fio, nvme-cli and what else tests of disks need
      * @throws GuestVmException when the kernel has no such module
      */
-    public synchronized Path initramfs(Collection<String> modules) {
-        return Path.of(run("initramfs", List.copyOf(modules)));
+    public synchronized Path initramfs(Collection<String> modules, boolean storageTools) {
+        var arguments = new ArrayList<String>();
+        if (storageTools) {
+            arguments.add("--storage");
+        }
+        arguments.addAll(modules);
+        return Path.of(run("initramfs", arguments));
+    }
+
+    /**
+     * Returns the same root file system as the image of a disk without partitions, with ext4, fio
+     * and nvme-cli. It is shared: a test works on a copy.
+     */
+    public synchronized Path diskImage() {
+        return Path.of(run("disk-image", List.of()));
+    }
+
+    /**
+     * Returns the command that runs one of the rig's programs on this machine: qemu-nbd, qemu-img,
+     * qemu-io, nbdkit, fio, mkfs.ext4, e2fsck, debugfs and others.
+     */
+    public List<String> program(String name) {
+        return List.of(directory.resolve("run").toString(), name);
     }
 
     /**
