@@ -15,7 +15,8 @@ import tools.jackson.jr.ob.JSON;
 /** What a guest consists of. Made by {@link GuestVm#builder()}. */
 public final class GuestVmBuilder {
     /** The Python modules that every Python script finds. */
-    private static final List<String> PYTHON_MODULES = List.of("pci.py", "uio.py", "vfio.py");
+    private static final List<String> PYTHON_MODULES =
+            List.of("pci.py", "uio.py", "vfio.py", "disk.py");
 
     /**
      * 1 MiB at 64 MiB that Linux leaves alone: memory for DMA in a guest without an IOMMU, whose
@@ -173,7 +174,7 @@ public final class GuestVmBuilder {
         }
     }
 
-    /** Runs a Python script, which can import the testkit's pci, uio and vfio. */
+    /** Runs a Python script, which can import the testkit's pci, uio, vfio and disk. */
     public GuestVmBuilder python(String name, byte[] content, String... arguments) {
         try {
             for (var module : PYTHON_MODULES) {
