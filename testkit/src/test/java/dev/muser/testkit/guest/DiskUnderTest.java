@@ -17,8 +17,13 @@ interface DiskUnderTest extends AutoCloseable {
      * @param images namespaces 1, 2, ...
      */
     static DiskUnderTest start(String serial, Path... images) {
-        return new QemuDisk(serial, List.of(images));
+        return "qemu".equals(System.getenv("MUSER_TEST_DISK"))
+                ? new QemuDisk(serial, List.of(images))
+                : MuserDisk.start(serial, List.of(images));
     }
+
+    /** Puts another disk into service, of the same process and the same thread. */
+    DiskUnderTest startAnother(String serial, Path... images);
 
     /** Whether it is Muser's, which does more than QEMU's: an error log, namespaces that come. */
     boolean isMuser();

@@ -86,7 +86,7 @@ class NvmeGuestIT {
     @Test
     void shouldServeTwoGuestsAtATime() {
         try (var one = DiskUnderTest.start("MUSER0003", image(directory, "one", MEBIBYTES));
-                var two = DiskUnderTest.start("MUSER0004", image(directory, "two", MEBIBYTES));
+                var two = one.startAnother("MUSER0004", image(directory, "two", MEBIBYTES));
                 var first =
                         NvmeGuest.with(one, "nvme-one", "keep:one", "gaps:" + LOOPS, "keep:one")
                                 .start();

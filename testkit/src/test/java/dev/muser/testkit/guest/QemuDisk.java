@@ -7,6 +7,11 @@ import java.util.List;
 record QemuDisk(String serial, List<Path> images) implements DiskUnderTest {
 
     @Override
+    public DiskUnderTest startAnother(String serial, Path... images) {
+        return new QemuDisk(serial, List.of(images));
+    }
+
+    @Override
     public boolean isMuser() {
         return false;
     }
