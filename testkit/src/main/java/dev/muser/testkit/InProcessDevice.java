@@ -66,4 +66,13 @@ public final class InProcessDevice extends ForwardingDevice implements Backgroun
     public boolean serve() {
         return loop.run();
     }
+
+    @Override
+    public void close() {
+        try {
+            super.close();
+        } finally {
+            loop.close();
+        }
+    }
 }

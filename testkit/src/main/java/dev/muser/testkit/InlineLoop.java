@@ -1,13 +1,17 @@
 package dev.muser.testkit;
 
 import dev.muser.device.EventLoop;
+import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import dev.muser.linux.Poll;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /** A loop that runs when it is told to, on the thread that tells it. */
 final class InlineLoop implements EventLoop {
@@ -17,9 +21,20 @@ final class InlineLoop implements EventLoop {
     private final List<Watch> watches = new ArrayList<>();
     private final List<BooleanSupplier> pollers = new ArrayList<>();
     private final List<InlineTimer> timers = new ArrayList<>();
+    private final Thread owner = Thread.currentThread();
+    private final MemorySegment scratch = Arena.ofAuto().allocate(8, 8);
 
-    /** Does what there is to do now; returns whether pollers may have more. */
+    /** Tells the owner, when it sleeps in a driver's wait, that another thread has left a task. */
+    private final Fd wake = EventFd.create();
+
+    private volatile boolean woken;
+
+    /** Does what there is to do now; returns whether it is to run again at once. */
     boolean run() {
+        if (woken) {
+            woken = false; // before the tasks are taken, so that one that comes now is not missed
+            EventFd.take(wake, scratch);
+        }
         for (var task = tasks.poll(); task != null; task = tasks.poll()) {
             task.run();
         }
@@ -35,16 +50,25 @@ final class InlineLoop implements EventLoop {
         for (var poller : List.copyOf(pollers)) {
             worked |= poller.getAsBoolean();
         }
-        return worked || !timers.isEmpty() || !tasks.isEmpty();
+        // A poller that found nothing has not stopped: it wants further turns before it does.
+        return worked || !pollers.isEmpty() || !timers.isEmpty() || !tasks.isEmpty();
     }
 
     List<Fd> watched() {
-        return watches.stream().map(Watch::fd).toList();
+        return Stream.concat(Stream.of(wake), watches.stream().map(Watch::fd)).toList();
+    }
+
+    void close() {
+        wake.close();
     }
 
     @Override
     public void execute(Runnable task) {
         tasks.add(task);
+        if (Thread.currentThread() != owner) {
+            EventFd.signal(wake);
+            woken = true; // after the signal, so that it is taken when this is seen
+        }
     }
 
     @Override

@@ -44,8 +44,7 @@ final class Disk implements AutoCloseable {
 
     static Disk of(Storage storage, int blockSize, NvmeDriverOptions driverOptions) {
         return open(
-                NvmeOptions.of(
-                        "TEST", List.of(NamespaceOptions.of(storage, blockSize, "test"))),
+                NvmeOptions.of("TEST", List.of(NamespaceOptions.of(storage, blockSize, "test"))),
                 driverOptions);
     }
 

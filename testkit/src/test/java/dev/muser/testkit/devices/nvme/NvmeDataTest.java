@@ -68,7 +68,11 @@ final class NvmeDataTest {
     @MethodSource("ways")
     void shouldKeepManyCommandsApart(int block, DmaMemory memory, boolean sgl) {
         var options =
-                NvmeDriverOptions.DEFAULTS.withMemory(memory).withSgl(sgl).withQueues(4).withDepth(32);
+                NvmeDriverOptions.DEFAULTS
+                        .withMemory(memory)
+                        .withSgl(sgl)
+                        .withQueues(4)
+                        .withDepth(32);
         try (var disk = Disk.inMemory(block, options)) {
             int slots = 32;
             int blocks = 8192 / block;
@@ -76,10 +80,11 @@ final class NvmeDataTest {
             for (int queue = 0; queue < 4; queue++) {
                 var io = disk.driver.queue(queue).select(disk.namespace());
                 var done = new ArrayList<Long>();
-                CompletionHandler handler = c -> {
-                    assertThat(c.status()).isZero();
-                    done.add(c.cookie());
-                };
+                CompletionHandler handler =
+                        c -> {
+                            assertThat(c.status()).isZero();
+                            done.add(c.cookie());
+                        };
                 for (int i = 0; i < slots; i++) {
                     buffer.segment().asSlice(i * 8192L, 8192).fill((byte) (queue * slots + i));
                     io.write((long) (queue * slots + i) * blocks, blocks, buffer, i * 8192L, i);
