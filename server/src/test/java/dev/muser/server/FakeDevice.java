@@ -1,5 +1,6 @@
 package dev.muser.server;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.DeviceInfo;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaPort;
@@ -45,6 +46,7 @@ final class FakeDevice implements VfioDevice {
     volatile boolean closed;
     volatile @Nullable FakeMigration migration;
     volatile @Nullable DmaPort port;
+    volatile @Nullable ClientKind kind;
 
     /** A copy of what was last installed for each interrupt index, kept open. */
     final List<Fd> eventFds = new CopyOnWriteArrayList<>();
@@ -138,6 +140,12 @@ final class FakeDevice implements VfioDevice {
         called("attach");
         port = newPort;
         note("attach");
+    }
+
+    @Override
+    public void attach(@Nullable DmaPort newPort, ClientKind newKind) {
+        kind = newKind;
+        attach(newPort);
     }
 
     @Override

@@ -250,6 +250,47 @@ final class LoopTest extends ServerTest {
     }
 
     @Test
+    void shouldServeClientsAndSleepAgainWhilePollersStartAndStop() throws Exception {
+        var loop = loop(LoopPolicy.BLOCKING);
+        var client = connect(loop, device, ServerOptions.DEFAULTS);
+        client.negotiate();
+        var calls = new AtomicInteger();
+        var poller = on(loop, () -> loop.poller(() -> calls.incrementAndGet() < 0));
+        for (int round = 1; round <= 3; round++) {
+            int before = calls.get();
+            on(
+                    loop,
+                    () -> {
+                        poller.start();
+                        poller.start();
+                        return 0;
+                    });
+            client.expectServed();
+            assertThat(calls.get()).as("calls while it runs").isGreaterThan(before);
+            int stopped =
+                    on(
+                            loop,
+                            () -> {
+                                poller.stop();
+                                poller.stop();
+                                return calls.get();
+                            });
+            client.expectServed();
+            assertThat(calls).as("calls after its stop").hasValue(stopped);
+        }
+        on(
+                loop,
+                () -> {
+                    poller.close();
+                    poller.start();
+                    return 0;
+                });
+        int closed = calls.get();
+        client.expectServed();
+        assertThat(calls).as("calls after its end").hasValue(closed);
+    }
+
+    @Test
     void shouldNotWakeUpWhenThereIsNothingToDo() throws Exception {
         var loop = loop(LoopPolicy.BLOCKING);
         var client = connect(loop, device, ServerOptions.DEFAULTS);

@@ -2,6 +2,7 @@ package dev.muser.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.UnixSocket;
@@ -22,6 +23,18 @@ final class VersionTest extends ServerTest {
         int length = reply.payload().length - 5;
         assertThat(reply.payload()[reply.payload().length - 1]).as("terminating NUL").isZero();
         return new String(reply.payload(), 4, length, StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void shouldTellTheDeviceOfAVirtualMachine() {
+        connect().ask(RawClient.VERSION, RawClient.version(0, 0, QEMU));
+        assertThat(device.kind).isEqualTo(ClientKind.VIRTUAL_MACHINE);
+    }
+
+    @Test
+    void shouldTellTheDeviceOfADriver() {
+        connect().ask(RawClient.VERSION, RawClient.version(0, 1, "{}"));
+        assertThat(device.kind).isEqualTo(ClientKind.DRIVER);
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.IoEventFd;
 import dev.muser.device.RegionInfo;
 import dev.muser.device.VfioException;
@@ -14,6 +15,7 @@ import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -40,6 +42,36 @@ class BarTest {
             fixture.write(0x3fff, 1, 9);
             fixture.bar.reset();
             assertThat(fixture.readBytes(0, 0x4000)).containsOnly(0);
+        }
+    }
+
+    @Test
+    void shouldLetOnlySuchClientsMapAsItsAuthorSays() {
+        try (var fixture = new BarFixture(1, 0x4000)) {
+            fixture.bar.mappable(0x1000, 0x1000);
+            fixture.bar.mappable(0x2000, 0x1000).mappableFor(kind -> kind == ClientKind.DRIVER);
+            fixture.start();
+            var first = new RegionInfo.Area(0x1000, 0x1000);
+            var second = new RegionInfo.Area(0x2000, 0x1000);
+            assertThat(fixture.bar.info(ClientKind.DRIVER).areas()).containsExactly(first, second);
+            assertThat(fixture.bar.info(ClientKind.VIRTUAL_MACHINE).areas()).containsExactly(first);
+            assertThat(fixture.bar.info(ClientKind.UNKNOWN).areas()).containsExactly(first);
+        }
+    }
+
+    @Test
+    void shouldTellOfWritesByMessage() {
+        try (var fixture = new BarFixture(0, 0x4000)) {
+            var told = new ArrayList<String>();
+            fixture.bar
+                    .mappable(0x1000, 0x1000)
+                    .onWrite((offset, count) -> told.add(offset + "+" + count));
+            fixture.start();
+            fixture.write(0x1008, 4, 1);
+            fixture.write(0x1ffc, 8, 1);
+            fixture.write(0x2000, 4, 1);
+            fixture.read(0x1008, 4);
+            assertThat(told).containsExactly("8+4", "4092+4");
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.muser.device.ClientKind;
 import dev.muser.device.DeviceInfo;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.Irq;
@@ -44,6 +45,13 @@ class PciDeviceTest {
             @Override
             public void reset(ResetKind kind) {
                 events.add("reset " + kind);
+            }
+
+            @Override
+            public void attached(ClientKind kind) {
+                if (kind != ClientKind.UNKNOWN) {
+                    events.add("attached " + kind);
+                }
             }
 
             @Override
@@ -324,6 +332,14 @@ class PciDeviceTest {
                         }))
                 .withMessageContaining("BAR5");
         assertThat(events).containsExactly("close");
+    }
+
+    @Test
+    void shouldTellTheDeviceWhatKindOfClientItHas() {
+        fixture.device.detach();
+        events.clear();
+        fixture.device.attach(null, ClientKind.VIRTUAL_MACHINE);
+        assertThat(events).containsExactly("attached VIRTUAL_MACHINE");
     }
 
     @Test

@@ -1,7 +1,9 @@
 package dev.muser.device.pci;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaCompletion;
@@ -50,6 +52,46 @@ class ScatterListTest {
         for (int i = 0; i < rangesAndLengths.length; i += 2) {
             list.add(rangesAndLengths[i], rangesAndLengths[i + 1]);
         }
+    }
+
+    @Test
+    void shouldMovePartsAtOnceAndSayWhereTheyLie() {
+        map(0x10000, 0x2000, 0);
+        map(0x20000, 0x1000, 0x4000);
+        fill(0x11f00, 0x100, 0x20000, 0x200);
+        assertThat(list.resolve(DmaAccess.READ_WRITE)).isZero();
+        assertThat(list.isShared()).isTrue();
+        assertThat(list.writeNow(0xf0, buffer, 0x40, 0x20)).isZero();
+        assertThat(list.readNow(0xe0, buffer, 0x1000, 0x40)).isZero();
+        assertThat(buffer.asSlice(0x1010, 0x20).mismatch(buffer.asSlice(0x40, 0x20))).isEqualTo(-1);
+        assertThat(list.address(1) - list.address(0)).isEqualTo(0x4000 - 0x1f00);
+        assertThatExceptionOfType(IndexOutOfBoundsException.class)
+                .isThrownBy(() -> list.readNow(0x2f0, buffer, 0, 0x20));
+        memory.unmap(0x20000, 0x1000);
+        assertThat(list.readNow(0, buffer, 0, 8)).isEqualTo(Errno.EFAULT);
+        assertThatIllegalStateException().isThrownBy(() -> list.address(0));
+    }
+
+    @Test
+    void shouldTellMemoryThatMustBeAskedFor() {
+        map(0x10000, 0x1000, 0);
+        memory.map(0x11000, 0x1000, DmaAccess.READ_WRITE, null, 0);
+        fill(0x10f00, 0x200);
+        assertThat(list.resolve(DmaAccess.READ)).isZero();
+        assertThat(list.isShared()).isFalse();
+        fill(0x10f00, 0x100);
+        assertThat(list.resolve(DmaAccess.READ)).isZero();
+        assertThat(list.isShared()).isTrue();
+    }
+
+    @Test
+    void shouldTellWhatItOverlaps() {
+        fill(0x1000, 0x100, -0x1000, 0x1000);
+        assertThat(list.overlaps(0xfff, 1)).isFalse();
+        assertThat(list.overlaps(0x10ff, 1)).isTrue();
+        assertThat(list.overlaps(0x1100, 0x1000)).isFalse();
+        assertThat(list.overlaps(0, 0x10000)).isTrue();
+        assertThat(list.overlaps(-1, 1)).isTrue();
     }
 
     @Test
