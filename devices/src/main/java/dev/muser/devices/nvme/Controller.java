@@ -150,10 +150,17 @@ final class Controller implements Registers.Effects {
     /** A doorbell was written by message. */
     private void rung(long offset) {
         int queue = (int) (offset / Doorbells.STRIDE);
-        boolean exists =
-                offset % Doorbells.STRIDE == 0
-                        ? queues().submission(queue) != null
-                        : queues().completion(queue) != null;
+        boolean exists;
+        if (offset % Doorbells.STRIDE == 0) {
+            exists = queues().submission(queue) != null;
+        } else {
+            var completions = queues().completion(queue);
+            exists = completions != null;
+            if (completions != null && signals.isLine()) {
+                // the driver's interrupt controller may look at the line next
+                processor.observe(completions);
+            }
+        }
         if (!exists && registers.isReady()) {
             processor.admin().events().invalidDoorbell();
         }

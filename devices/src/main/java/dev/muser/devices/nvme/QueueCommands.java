@@ -137,6 +137,9 @@ final class QueueCommands {
         long page = controller.pageSize();
         if ((c.pointer1 & (page - 1)) != 0 || (c.pointer2 & (page - 1)) != 0) {
             processor.finish(c, Status.PRP_OFFSET_INVALID);
+        } else if (controller.signals().isLine()) {
+            // a head that is written to memory alone would leave the line up
+            processor.finish(c, Status.INVALID_FIELD);
         } else if (!controller.doorbells().useBuffer(c.pointer1, c.pointer2)) {
             processor.finish(c, Status.INVALID_FIELD);
         } else {
