@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.devices.nvme;
+
+import org.jspecify.annotations.NullMarked;
