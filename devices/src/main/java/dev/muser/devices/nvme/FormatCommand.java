@@ -122,6 +122,10 @@ final class FormatCommand {
             if (era != controller.era()) {
                 return;
             }
+            while (index < targets.size() && isGone(targets.get(index))) {
+                index++;
+                offset = 0;
+            }
             if (index == targets.size()) {
                 end(Status.SUCCESS);
                 return;
@@ -139,6 +143,11 @@ final class FormatCommand {
                 command.submit(StorageOperation.FLUSH, 0, 0, false, false, flushed);
             }
             processor.wake();
+        }
+
+        /** The operator has removed it meanwhile. */
+        private boolean isGone(Namespace namespace) {
+            return namespaces.find(namespace.id) != namespace;
         }
 
         private void zeroed(int errno) {
@@ -167,7 +176,7 @@ final class FormatCommand {
         private void end(int status) {
             for (var namespace : targets) {
                 namespace.formatting = false;
-                if (status == 0 && namespace.shift() != shift) {
+                if (status == 0 && namespace.shift() != shift && !isGone(namespace)) {
                     namespace.shift(shift);
                     admin.namespaceChanged(namespace);
                 }

@@ -47,6 +47,7 @@ class AdminFeaturesTest {
     private static final int SAVE = 1 << 31;
 
     private final HeldStorage storage = HeldStorage.cached(1 << 20);
+
     @RegisterExtension
     final AdminRig rig =
             new AdminRig(
@@ -57,18 +58,15 @@ class AdminFeaturesTest {
                             new NullStorage(1 << 20), 512, false, false, UUID.randomUUID(), "no"));
 
     private int get(int cdw10, int nsid, int cdw11) {
-        return rig.result(
-                AdminOpcode.GET_FEATURES, e -> e.nsid(nsid).cdw10(cdw10).cdw11(cdw11));
+        return rig.result(AdminOpcode.GET_FEATURES, e -> e.nsid(nsid).cdw10(cdw10).cdw11(cdw11));
     }
 
     private int getStatus(int cdw10, int nsid, int cdw11) {
-        return rig.status(
-                AdminOpcode.GET_FEATURES, e -> e.nsid(nsid).cdw10(cdw10).cdw11(cdw11));
+        return rig.status(AdminOpcode.GET_FEATURES, e -> e.nsid(nsid).cdw10(cdw10).cdw11(cdw11));
     }
 
     private int setStatus(int cdw10, int nsid, int cdw11) {
-        return rig.status(
-                AdminOpcode.SET_FEATURES, e -> e.nsid(nsid).cdw10(cdw10).cdw11(cdw11));
+        return rig.status(AdminOpcode.SET_FEATURES, e -> e.nsid(nsid).cdw10(cdw10).cdw11(cdw11));
     }
 
     private void set(int cdw10, int nsid, int cdw11) {
@@ -263,10 +261,8 @@ class AdminFeaturesTest {
         admin.getFeature(HOST_BEHAVIOR, 0, 0);
         assertThat(u8(admin.featureData(512), 0)).isEqualTo(1);
         behavior[0] = 2;
-        assertThatThrownBy(
-                        () ->
-                                admin.setFeature(
-                                        HOST_BEHAVIOR, 0, 0, MemorySegment.ofArray(behavior)))
+        assertThatThrownBy(() ->
+                        admin.setFeature(HOST_BEHAVIOR, 0, 0, MemorySegment.ofArray(behavior)))
                 .isInstanceOfSatisfying(
                         NvmeException.class,
                         e -> assertThat(e.status()).isEqualTo(Status.INVALID_FIELD));
@@ -274,10 +270,7 @@ class AdminFeaturesTest {
 
     @Test
     void shouldRefuseFeatureDataThatIsNotThere() {
-        assertThat(
-                        rig.status(
-                                AdminOpcode.SET_FEATURES,
-                                e -> e.cdw10(TIMESTAMP).prp1(1L << 60)))
+        assertThat(rig.status(AdminOpcode.SET_FEATURES, e -> e.cdw10(TIMESTAMP).prp1(1L << 60)))
                 .isEqualTo(Status.DATA_TRANSFER_ERROR);
     }
 

@@ -28,6 +28,7 @@ class AdminNamespacesTest {
     private static final int LBAF_4096 = 1;
 
     private final HeldStorage storage = HeldStorage.cached(1 << 20);
+
     @RegisterExtension
     final AdminRig rig =
             new AdminRig(
@@ -125,6 +126,25 @@ class AdminNamespacesTest {
     }
 
     @Test
+    void shouldFormatTheOthersWhenOneIsRemovedMeanwhile() {
+        rig.nvme.removeNamespace(2);
+        storage.holding = List.of(StorageOperation.ZERO);
+        var admin = rig.driver.admin().queue();
+        admin.command(AdminOpcode.FORMAT_NVM).nsid(ALL).cdw10(LBAF_4096);
+        admin.pair().submit();
+        rig.turn();
+        rig.nvme.removeNamespace(4);
+        rig.nvme.removeNamespace(1);
+        rig.turn();
+        assertThat(storage.closed).as("while it is being formatted").isFalse();
+        storage.release();
+        rig.turn();
+        assertThat(storage.closed).isTrue();
+        assertThat(rig.driver.rescan()).isEmpty();
+        rig.driver.admin().keepAlive();
+    }
+
+    @Test
     void shouldForgetAFormatWithAReset() {
         storage.holding = List.of(StorageOperation.ZERO);
         var admin = rig.driver.admin().queue();
@@ -174,8 +194,7 @@ class AdminNamespacesTest {
         int us = rig.driver.info().id();
         var admin = rig.driver.admin();
         assertStatus(() -> admin.attachNamespace(3, true), Status.CONTROLLER_LIST_INVALID);
-        assertStatus(
-                () -> admin.attachNamespace(3, true, us + 1), Status.CONTROLLER_LIST_INVALID);
+        assertStatus(() -> admin.attachNamespace(3, true, us + 1), Status.CONTROLLER_LIST_INVALID);
         assertStatus(
                 () -> admin.attachNamespace(3, true, us, us + 1), Status.CONTROLLER_LIST_INVALID);
         assertStatus(() -> admin.attachNamespace(0, true, us), Status.INVALID_NAMESPACE);
@@ -198,8 +217,7 @@ class AdminNamespacesTest {
                 .isEqualTo(Status.INVALID_NAMESPACE);
         assertThat(rig.status(management, e -> e.nsid(99).cdw10(1)))
                 .isEqualTo(Status.INVALID_FIELD);
-        assertThat(rig.status(management, e -> e.nsid(1).cdw10(2)))
-                .isEqualTo(Status.INVALID_FIELD);
+        assertThat(rig.status(management, e -> e.nsid(1).cdw10(2))).isEqualTo(Status.INVALID_FIELD);
     }
 
     @Test

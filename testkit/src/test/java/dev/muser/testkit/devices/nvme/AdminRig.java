@@ -18,6 +18,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.InvocationInterceptor;
 import org.junit.jupiter.api.extension.ReflectiveInvocationContext;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.extension.ReflectiveInvocationContext;
  * A controller and a driver, in the test's thread: as an extension, since a test method has a
  * thread of its own, in which all must be opened, used and closed.
  */
+@SuppressWarnings("NullAway.Init") // opened before each test
 final class AdminRig implements AutoCloseable, InvocationInterceptor {
     static final int ALL = 0xffff_ffff;
     static final String SERIAL = "MUSER-1";
@@ -55,11 +57,10 @@ final class AdminRig implements AutoCloseable, InvocationInterceptor {
 
     AdminRig open() {
         device =
-                InProcessDevice.of(
-                        ctx -> {
-                            nvme = new Nvme(ctx, NvmeOptions.of(SERIAL, namespaces).withQueues(4));
-                            return nvme;
-                        });
+                InProcessDevice.of(ctx -> {
+                    nvme = new Nvme(ctx, NvmeOptions.of(SERIAL, namespaces).withQueues(4));
+                    return nvme;
+                });
         function = new PciFunction(device);
         driver = NvmeDriver.open(function, options);
         return this;
@@ -67,7 +68,7 @@ final class AdminRig implements AutoCloseable, InvocationInterceptor {
 
     @Override
     public void interceptTestMethod(
-            Invocation<Void> test,
+            Invocation<@Nullable Void> test,
             ReflectiveInvocationContext<Method> context,
             ExtensionContext extension)
             throws Throwable {
@@ -78,7 +79,7 @@ final class AdminRig implements AutoCloseable, InvocationInterceptor {
 
     @Override
     public void interceptTestTemplateMethod(
-            Invocation<Void> test,
+            Invocation<@Nullable Void> test,
             ReflectiveInvocationContext<Method> context,
             ExtensionContext extension)
             throws Throwable {
