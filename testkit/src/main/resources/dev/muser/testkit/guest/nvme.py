@@ -105,9 +105,11 @@ def refused_read():
     count = nvme("smart-log /dev/nvme0")["num_err_log_entries"]
     status, said = status_of(f"nvme read {disk} --start-block={blocks} --block-count=0 --data-size=512")
     check(status != 0 and "LBA Out of Range" in said, f"a read behind the end: {said}")
-    check(nvme("smart-log /dev/nvme0")["num_err_log_entries"] == count + 1, "one more error")
-    entry = nvme("error-log /dev/nvme0 -e 1")["errors"][0]
-    check(entry["lba"] == blocks and entry["nsid"] == 1 and entry["error_count"] == count + 1, f"the error: {entry}")
+    after = nvme("smart-log /dev/nvme0")["num_err_log_entries"]
+    check(after > count, f"more errors than {count}, not {after}")
+    entries = nvme("error-log /dev/nvme0 -e 4")["errors"]
+    found = [e for e in entries if e["lba"] == blocks and e["nsid"] == 1 and count < e["error_count"] <= after]
+    check(len(found) == 1, f"one entry for it: {entries}")
     ok("refused-read")
 
 

@@ -16,7 +16,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Muser's NVMe disk on image files. */
 final class MuserDisk implements DiskUnderTest {
@@ -26,6 +30,9 @@ final class MuserDisk implements DiskUnderTest {
     private final boolean ownsLoop;
     private final Path directory;
     private final DeviceServer server;
+
+    /** Belongs to the loop's thread. */
+    private @Nullable Nvme device;
 
     private MuserDisk(Loop loop, boolean ownsLoop, String serial, List<Path> images)
             throws IOException {
@@ -40,7 +47,7 @@ final class MuserDisk implements DiskUnderTest {
         server =
                 DeviceServer.listen(
                         loop,
-                        events -> PciDevice.create(ctx -> new Nvme(ctx, options), events),
+                        events -> PciDevice.create(ctx -> device = new Nvme(ctx, options), events),
                         socket(),
                         ServerOptions.DEFAULTS);
         USER.give(directory);
@@ -90,12 +97,20 @@ final class MuserDisk implements DiskUnderTest {
 
     @Override
     public void addNamespace(int nsid, Path image) {
-        throw new UnsupportedOperationException("not yet");
+        var added = new CompletableFuture<Integer>();
+        loop.execute(() -> added.complete(running().addNamespace(namespace(image))));
+        if (added.orTimeout(1, TimeUnit.MINUTES).join() != nsid) {
+            throw new IllegalStateException("namespace " + nsid + " became " + added.join());
+        }
     }
 
     @Override
     public void removeNamespace(int nsid) {
-        throw new UnsupportedOperationException("not yet");
+        loop.execute(() -> running().removeNamespace(nsid));
+    }
+
+    private Nvme running() {
+        return Objects.requireNonNull(device);
     }
 
     @Override
