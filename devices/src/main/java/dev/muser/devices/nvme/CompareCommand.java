@@ -31,7 +31,11 @@ final class CompareCommand {
     private void compareShared(Command c, int errno) {
         if (errno != 0) {
             commands.end(c, Status.ofErrno(errno, false));
-        } else if (c.data.isShared()) {
+            return;
+        }
+        c.namespace().readCommands++; // a comparison is a read for the SMART log: 5.14.1.2
+        c.namespace().bytesRead += c.dataLength;
+        if (c.data.isShared()) {
             commands.end(c, compare(c));
         } else {
             var theirs = Arena.ofAuto().allocate(c.dataLength, 8);
