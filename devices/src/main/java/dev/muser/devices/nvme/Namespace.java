@@ -115,12 +115,14 @@ final class Namespace {
         return away != 0;
     }
 
-    /** Hot. */
-    void kick() {
-        if (submittedSinceKick) {
+    /** Hot. Begins what was submitted; returns whether anything was. It may be done by now. */
+    boolean kick() {
+        boolean any = submittedSinceKick;
+        if (any) {
             submittedSinceKick = false;
             storage.kick();
         }
+        return any;
     }
 
     /** Hot. */

@@ -133,11 +133,13 @@ final class Namespaces {
         return found;
     }
 
-    /** Hot. Nothing more is submitted for the moment. */
-    void kick() {
+    /** Hot. Nothing more is submitted for the moment; returns whether anything was. */
+    boolean kick() {
+        boolean any = false;
         for (int i = 0; i < served.size(); i++) {
-            served.get(i).kick();
+            any |= served.get(i).kick();
         }
+        return any;
     }
 
     /** Says whether {@link #poll} is called from now on. */

@@ -112,7 +112,7 @@ final class Processor {
     boolean turn() {
         boolean worked = namespaces.poll();
         worked |= arbiter.round(queues);
-        namespaces.kick();
+        worked |= namespaces.kick();
         worked |= publish();
         if (worked) {
             controller.progressed();
