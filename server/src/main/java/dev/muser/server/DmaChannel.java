@@ -104,6 +104,11 @@ final class DmaChannel implements DmaPort {
         return waiting.isEmpty() && underWay.isEmpty();
     }
 
+    /** Hot. Whether there is something that has not been put into the output. */
+    boolean hasWaiting() {
+        return !waiting.isEmpty();
+    }
+
     /** Hot. Puts requests into the output, as many as may be under way. */
     void pump() {
         while (underWay.size() < IN_FLIGHT) {

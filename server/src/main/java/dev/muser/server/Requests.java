@@ -352,6 +352,12 @@ final class Requests {
                         header.payloadLength());
     }
 
+    /** Hot. Whether the device has asked something of the client that {@link #pumpDma} would send. */
+    boolean owesDma() {
+        var channel = dma;
+        return channel != null && channel.hasWaiting();
+    }
+
     /** Hot. Sends what the device asks of the client, now that its own request is answered. */
     void pumpDma() {
         var channel = dma;

@@ -268,7 +268,7 @@ final class Session implements Source {
             end(lost(t));
             return true;
         }
-        if (worked) {
+        if (worked || requests.owesDma()) {
             afterwards();
         }
         return worked;

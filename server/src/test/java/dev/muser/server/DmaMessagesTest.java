@@ -16,6 +16,8 @@ import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -114,6 +116,26 @@ final class DmaMessagesTest extends ServerTest {
 
     @Test
     void shouldTransferWhatATaskOutsideOfAnyRequestAsksFor() throws InterruptedException {
+        shouldTransferOutsideOfAnyRequest(EventLoop::execute);
+    }
+
+    @Test
+    void shouldTransferWhatAPollerAsksForThatFoundNoWork() throws InterruptedException {
+        shouldTransferOutsideOfAnyRequest((loop, task) ->
+                loop.execute(() -> {
+                    var once = new AtomicReference<@Nullable Runnable>(task);
+                    loop.poll(() -> {
+                        var transfer = once.getAndSet(null);
+                        if (transfer != null) {
+                            transfer.run();
+                        }
+                        return false;
+                    });
+                }));
+    }
+
+    private void shouldTransferOutsideOfAnyRequest(BiConsumer<EventLoop, Runnable> way)
+            throws InterruptedException {
         var loop = loop(LoopPolicy.BLOCKING);
         var client = connect(loop, device, ServerOptions.DEFAULTS);
         client.negotiate();
@@ -132,9 +154,9 @@ final class DmaMessagesTest extends ServerTest {
                         ServerOptions.DEFAULTS));
         var second = closing(new RawClient(pair[1]));
         second.negotiate();
-        made.get()
-                .execute(
-                        () -> Objects.requireNonNull(other.port).write(8, memory(4), results::add));
+        way.accept(
+                made.get(),
+                () -> Objects.requireNonNull(other.port).write(8, memory(4), results::add));
         var request = expect(second, RawClient.DMA_WRITE, 8, 4);
         answer(second, request, head(request));
         assertThat(results.take()).isZero();
