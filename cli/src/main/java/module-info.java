@@ -4,6 +4,7 @@ module dev.muser.cli {
     requires dev.muser.server;
     requires dev.muser.client;
     requires dev.muser.devices;
+    requires HdrHistogram;
     requires info.picocli;
     requires tools.jackson.jr.ob;
     requires static transitive org.jspecify;

@@ -1,34 +1,62 @@
 package dev.muser.cli;
 
 import dev.muser.client.DisconnectedException;
-import dev.muser.client.PciFunction;
-import dev.muser.client.RemoteDevice;
-import dev.muser.client.edu.EduDriver;
+import dev.muser.client.nvme.NvmeException;
 import dev.muser.linux.SyscallException;
-import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.time.Duration;
+import java.util.Iterator;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
 
 /** {@code muser demo}. */
 @Command(
         name = "demo",
-        description =
-                "Serve 'edu', QEMU's teaching device, in a process of its own, drive it from this"
-                        + " one, and measure. Takes some seconds; leaves nothing behind.")
+        description = {
+            "Serve a disk (NVMe, in an image) in a process of its own, drive it from this one with"
+                    + " random reads and writes, each of them verified, and say how fast that is.",
+            "With 'edu' the same for QEMU's teaching device: registers, interrupts, DMA.",
+            "Takes some ten seconds; leaves nothing behind."
+        })
 final class DemoCommand extends BaseCommand implements Callable<Integer> {
-    /** How long register accesses are measured. */
-    private static final Duration MEASURED = Duration.ofSeconds(3);
+    private static final List<String> NAMES = List.of("nvme", "edu");
+
+    @Parameters(
+            paramLabel = "DEVICE",
+            arity = "0..1",
+            defaultValue = "nvme",
+            completionCandidates = DemoCommand.Names.class,
+            description = "What is shown: nvme or edu; nvme unless given.")
+    private String device = "nvme";
+
+    /** What can be typed for DEVICE. */
+    static final class Names implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return NAMES.iterator();
+        }
+    }
 
     @Override
     public Integer call() throws InterruptedException {
+        var demo =
+                switch (device) {
+                    case "nvme" -> new NvmeDemo();
+                    case "edu" -> new EduDemo();
+                    default ->
+                            throw new UserError(
+                                    "'%s' is not shown: only %s are"
+                                            .formatted(device, String.join(" and ", NAMES)));
+                };
         var out = out();
         boolean passed;
         try (var workshop = new Workshop("demo")) {
             try {
-                passed = run(workshop, out);
-            } catch (DisconnectedException | SyscallException | IllegalStateException e) {
+                passed = demo.run(workshop, out);
+            } catch (DisconnectedException
+                    | SyscallException
+                    | NvmeException
+                    | IllegalStateException e) {
                 Thread.sleep(200); // Ctrl-C reaches the child, too, and maybe sooner
                 if (!workshop.isInterrupted()) {
                     out.println("  FAILED: " + e.getMessage());
@@ -37,47 +65,9 @@ final class DemoCommand extends BaseCommand implements Callable<Integer> {
             }
         }
         if (passed) {
-            sayNext(out);
+            demo.sayNext(out);
         }
         out.flush();
         return passed ? ExitCode.OK : ExitCode.FAILED;
-    }
-
-    private static boolean run(Workshop workshop, PrintWriter out) {
-        var socket = workshop.path("edu.sock");
-        var child =
-                workshop.start(
-                        "serve",
-                        "edu",
-                        "--quiet",
-                        "--until-stdin-closes",
-                        "--socket-path",
-                        socket.toString());
-        out.printf("The device 'edu' runs in process %d, behind %s.%n", child.pid(), socket);
-        out.printf("Its driver runs in this one, %d.%n", ProcessHandle.current().pid());
-        out.flush();
-        try (var device = RemoteDevice.connect(socket);
-                var function = new PciFunction(device)) {
-            var config = function.config();
-            out.printf(
-                    "%nPCI %04x:%04x revision %02x, class %06x%n",
-                    config.vendorId(), config.deviceId(), config.revision(), config.classCode());
-            var driver = new EduDriver(function);
-            boolean passed = new EduChecks(driver, out).run();
-            var pong = workshop.path("pong.sock");
-            workshop.start("pong", pong.toString());
-            RegisterLatency.measure(function.bar(0), pong, MEASURED).print(out);
-            return passed;
-        }
-    }
-
-    private static void sayNext(PrintWriter out) {
-        var socket = Path.of("/tmp/edu.sock");
-        out.println();
-        out.println(
-                "All checks passed. To give the device to a virtual machine (QEMU 11.1 or later):");
-        out.println("  ./muser serve edu --socket-path " + socket);
-        out.println("  qemu-system-x86_64 " + AttachHint.memory() + " \\");
-        out.println("    " + AttachHint.option(socket) + " ...");
     }
 }

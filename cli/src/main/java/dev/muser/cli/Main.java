@@ -64,7 +64,7 @@ public final class Main {
 
     /** Returns the whole command. */
     static CommandLine commandLine() {
-        return commandLine(new MuserCommand(), SUBCOMMANDS);
+        return commandLine(new MuserCommand(), SUBCOMMANDS, true);
     }
 
     /**
@@ -75,15 +75,23 @@ public final class Main {
         for (var subcommand : SUBCOMMANDS) {
             if (arguments.length > 0 && arguments[0].equals(subcommand.name)) {
                 // Nor is what the root says of itself.
-                return commandLine(CommandSpec.create().name("muser"), List.of(subcommand));
+                return commandLine(
+                        CommandSpec.create().name("muser"),
+                        List.of(subcommand),
+                        ServeCommand.mayBeOfDisks(arguments));
             }
         }
         return commandLine();
     }
 
-    private static CommandLine commandLine(Object root, List<Subcommand> subcommands) {
+    private static CommandLine commandLine(
+            Object root, List<Subcommand> subcommands, boolean disks) {
         var line = new CommandLine(root);
         subcommands.forEach(s -> line.addSubcommand(s.name, s.maker.get()));
+        var serve = line.getSubcommands().get("serve");
+        if (serve != null && disks) {
+            DiskOptions.addToServe(serve.getCommandSpec());
+        }
         line.setOut(writer(System.out));
         line.setErr(writer(System.err));
         line.setColorScheme(
@@ -137,6 +145,10 @@ public final class Main {
     }
 
     private static String unmatched(CommandLine command, String word) {
+        if (command.getCommandSpec().userObject() instanceof ServeCommand
+                && DiskOptions.isOne(word)) {
+            return "'" + word + "' is for nvme, and the device is another";
+        }
         if (word.startsWith("-")) {
             return "there is no option '" + word + "'";
         }

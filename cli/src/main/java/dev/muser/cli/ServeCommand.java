@@ -1,8 +1,13 @@
 package dev.muser.cli;
 
+import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
 import dev.muser.device.pci.PciDevice;
+import dev.muser.devices.DeviceModel;
+import dev.muser.devices.Devices;
+import dev.muser.devices.NvmeModel;
+import dev.muser.devices.storage.StorageException;
 import dev.muser.linux.Affinity;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
@@ -22,6 +27,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -41,6 +47,11 @@ import picocli.CommandLine.Parameters;
 final class ServeCommand extends BaseCommand implements Callable<Integer> {
     /** Bytes, generously: an idle edu has 20 KiB. */
     private static final long HEAP_OF_ONE = 32 << 10;
+
+    /** A driver that goes on at once finds the disk awake, and an idle disk costs nothing. */
+    private static final Duration SHORT_SPIN = Duration.ofNanos(20_000);
+
+    private static final Duration LONG_SPIN = Duration.ofNanos(100_000);
 
     enum Policy {
         BLOCKING,
@@ -115,7 +126,8 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             names = "--spin",
             paramLabel = "TIME",
             converter = DurationConverter.class,
-            description = "How long the adaptive policy looks on: 50us unless given.")
+            description =
+                    "How long the adaptive policy looks on: 50us unless given, for nvme 100us.")
     private @Nullable Duration spin;
 
     @Option(names = "--cpu", paramLabel = "N", description = "Run the device on this CPU only.")
@@ -149,6 +161,20 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             description = "Say 'ready' and nothing else.")
     private boolean quiet;
 
+    /** Whether a command line may need the options of disks: it names no other device. */
+    static boolean mayBeOfDisks(String[] arguments) {
+        boolean another = false;
+        for (var argument : arguments) {
+            if (argument.equals(NvmeModel.NAME)
+                    || argument.equals("--help")
+                    || argument.equals("-h")) {
+                return true;
+            }
+            another |= Devices.find(argument).isPresent();
+        }
+        return !another;
+    }
+
     @Override
     public Integer call() {
         try (var stop = open()) {
@@ -165,14 +191,45 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     /** Checks the command line and begins to serve. */
     OrderlyStop open() {
-        var maker = maker();
+        var model = DeviceNames.find(device);
         var options = options();
         var loopPolicy = loopPolicy();
         var paths = paths();
         requireCpu();
+        return model.name().equals(NvmeModel.NAME)
+                ? openDisks(model, loopPolicy, options, paths)
+                : open(maker(model), loopPolicy, options, paths);
+    }
+
+    private OrderlyStop openDisks(
+            DeviceModel model, LoopPolicy loopPolicy, ServerOptions options, List<Path> paths) {
+        var disks =
+                ServedDisks.open(
+                        model,
+                        Setting.map(settings),
+                        spec().commandLine().getParseResult(),
+                        paths.isEmpty() ? List.of(Path.of("descriptor-" + fd)) : paths,
+                        diskSpin(),
+                        policy == Policy.POLLING);
+        try {
+            return open(i -> disks.get(i)::make, loopPolicy, options, paths);
+        } catch (RuntimeException | Error e) {
+            disks.forEach(NvmeDisk::close);
+            throw e;
+        }
+    }
+
+    private OrderlyStop open(
+            IntFunction<Function<EventLoop, VfioDevice>> makers,
+            LoopPolicy loopPolicy,
+            ServerOptions options,
+            List<Path> paths) {
         var stop = new OrderlyStop(Loop.start("muser-" + device, loopPolicy, pinned()));
         try {
-            start(stop, maker, options, paths);
+            start(stop, makers, options, paths);
+        } catch (StorageException e) {
+            stop.close();
+            throw new UserError(String.valueOf(e.getMessage()));
         } catch (RuntimeException | Error e) {
             stop.close();
             throw e;
@@ -199,11 +256,15 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         return socketPath == null ? List.of() : SocketPaths.of(socketPath, count);
     }
 
-    private Function<EventLoop, VfioDevice> maker() {
-        var model = DeviceNames.find(device);
+    private IntFunction<Function<EventLoop, VfioDevice>> maker(DeviceModel model) {
+        var forDisks = DiskOptions.firstGiven(spec().commandLine().getParseResult());
+        if (forDisks != null) {
+            throw new UserError(
+                    "%s is for nvme, and the device is %s".formatted(forDisks, model.name()));
+        }
         try {
             var factory = model.factory(Setting.map(settings));
-            return loop -> PciDevice.create(factory, loop);
+            return i -> loop -> PciDevice.create(factory, loop);
         } catch (IllegalArgumentException e) {
             throw new UserError(String.valueOf(e.getMessage()));
         }
@@ -228,6 +289,11 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         };
     }
 
+    /** How long a disk looks for work: its doorbells are in memory, and no descriptor tells. */
+    private Duration diskSpin() {
+        return policy == Policy.BLOCKING ? SHORT_SPIN : spin == null ? LONG_SPIN : spin;
+    }
+
     private void requireCpu() {
         if (cpu != null) {
             var usable = Affinity.get();
@@ -243,13 +309,13 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     private void start(
             OrderlyStop stop,
-            Function<EventLoop, VfioDevice> maker,
+            IntFunction<Function<EventLoop, VfioDevice>> makers,
             ServerOptions options,
             List<Path> paths) {
         warmUp(stop.loop());
         if (fd != null) {
             try {
-                stop.add(DeviceServer.adopt(stop.loop(), maker, Fd.adopt(fd), options));
+                stop.add(DeviceServer.adopt(stop.loop(), makers.apply(0), Fd.adopt(fd), options));
             } catch (SyscallException e) {
                 var complaint =
                         switch (e.errno()) {
@@ -261,9 +327,10 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 throw new UserError("--fd " + fd + complaint);
             }
         }
-        for (var path : paths) {
+        for (int i = 0; i < paths.size(); i++) {
+            var path = paths.get(i);
             try {
-                stop.add(DeviceServer.listen(stop.loop(), maker, path, options));
+                stop.add(DeviceServer.listen(stop.loop(), makers.apply(i), path, options));
             } catch (SyscallException e) {
                 throw SocketPaths.cannotListen(path, e);
             }

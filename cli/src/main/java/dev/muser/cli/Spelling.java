@@ -1,16 +1,16 @@
 package dev.muser.cli;
 
 /** How far a word is from another that may have been meant. */
-final class Spelling {
+public final class Spelling {
     private Spelling() {}
 
     /** Whether {@code meant} may be what somebody wanted who typed {@code typed}. */
-    static boolean isNear(String typed, String meant) {
+    public static boolean isNear(String typed, String meant) {
         return edits(typed, meant) <= Math.max(2, typed.length() / 2);
     }
 
     /** Returns how many letters have to be added, removed or changed: Levenshtein's distance. */
-    static int edits(String from, String to) {
+    public static int edits(String from, String to) {
         var row = new int[to.length() + 1];
         for (int j = 0; j <= to.length(); j++) {
             row[j] = j;

@@ -16,6 +16,11 @@ final class Terminal {
                 && isTerminal(1);
     }
 
+    /** Whether a line that was printed can be changed. */
+    static boolean isOutput() {
+        return !"dumb".equals(System.getenv("TERM")) && isTerminal(1);
+    }
+
     private static boolean isTerminal(int descriptor) {
         try {
             var file = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)).toString();

@@ -40,7 +40,13 @@ public record DeviceModel(
         return maker.apply(values(chosen));
     }
 
-    private OptionValues values(Map<String, String> chosen) {
+    /**
+     * Returns the values of all options.
+     *
+     * @param chosen as for {@link #factory}
+     * @throws IllegalArgumentException likewise
+     */
+    public OptionValues values(Map<String, String> chosen) {
         for (var name : chosen.keySet()) {
             if (options.stream().noneMatch(option -> option.name().equals(name))) {
                 throw new IllegalArgumentException(

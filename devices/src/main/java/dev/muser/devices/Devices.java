@@ -37,9 +37,8 @@ public final class Devices {
                                             "loopback, inverted, counter or 0 to 0xffff",
                                             InputPattern::isName)),
                             values ->
-                                    ctx ->
-                                            new Idio16(
-                                                    ctx, InputPattern.of(values.text("inputs")))));
+                                    ctx -> new Idio16(ctx, InputPattern.of(values.text("inputs")))),
+                    NvmeModel.MODEL);
 
     private Devices() {}
 
