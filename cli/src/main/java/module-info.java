@@ -6,6 +6,7 @@ module dev.muser.cli {
     requires dev.muser.devices;
     requires HdrHistogram;
     requires info.picocli;
+    requires tools.jackson.core;
     requires tools.jackson.jr.ob;
     requires static transitive org.jspecify;
 

@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.ArgGroupSpec;
@@ -57,26 +57,21 @@ final class DiskOptions {
 
     /** Adds what describes one namespace. */
     static void addNamespace(CommandSpec spec, String prefix) {
-        addGroup(spec, prefix + "where a disk's bytes are, one of", DiskKey::isPlace);
-        addGroup(spec, prefix + "an image", DiskKey::isOfFile);
-        addGroup(
-                spec,
-                prefix + "a namespace",
-                key -> !key.isPlace() && !key.isOfFile() && !key.isLimit());
-        addGroup(spec, prefix + "its limits", DiskKey::isLimit);
-    }
-
-    private static void addGroup(CommandSpec spec, String heading, Predicate<DiskKey> which) {
-        addGroup(
-                spec,
-                heading,
-                Arrays.stream(DiskKey.values()).filter(which).map(DiskOptions::option).toList());
+        for (var topic : DiskKey.Topic.values()) {
+            addGroup(
+                    spec,
+                    prefix + topic.heading(),
+                    Arrays.stream(DiskKey.values())
+                            .filter(key -> key.topic() == topic)
+                            .map(DiskOptions::option)
+                            .toList());
+        }
     }
 
     private static void addGroup(CommandSpec spec, String heading, List<OptionSpec> options) {
         var group =
                 ArgGroupSpec.builder()
-                        .heading("%n" + heading.substring(0, 1) + heading.substring(1) + ":%n")
+                        .heading("%n" + heading + ":%n")
                         .validate(false)
                         .order(spec.argGroups().size());
         options.forEach(group::addArg);
@@ -95,20 +90,21 @@ final class DiskOptions {
     }
 
     private static OptionSpec controllerOption(DeviceOption option) {
+        var fallback = option.defaultValue();
         var spec =
                 OptionSpec.builder("--" + option.name())
                         .type(String.class)
-                        .paramLabel(NvmeModel.DOORBELLS.equals(option.name()) ? "HOW" : "VALUE")
+                        .paramLabel(option.name().toUpperCase(Locale.ROOT))
                         .description(
-                                "%s: %s; %s unless given."
+                                "%s: %s. %s unless given."
                                         .formatted(
                                                 option.description(),
                                                 option.accepts(),
-                                                option.defaultValue().isEmpty()
-                                                        ? "made from the image's path"
-                                                        : option.defaultValue()));
+                                                fallback.isEmpty()
+                                                        ? "Made from the first image's path"
+                                                        : "'" + fallback + "'"));
         if (NvmeModel.DOORBELLS.equals(option.name())) {
-            spec.completionCandidates(NvmeModel.DOORBELL_WORDS);
+            spec.paramLabel("HOW").completionCandidates(NvmeModel.DOORBELL_WORDS);
         }
         return spec.build();
     }

@@ -1,12 +1,15 @@
 package dev.muser.cli;
 
+import dev.muser.cli.control.ControlClient;
 import dev.muser.client.ClientOptions;
 import dev.muser.client.DisconnectedException;
 import dev.muser.client.RemoteDevice;
+import dev.muser.device.VfioDevice;
 import dev.muser.device.VfioException;
 import dev.muser.linux.SyscallException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -18,7 +21,10 @@ import picocli.CommandLine.Parameters;
         description = {
             "Show what the device behind a vfio-user socket is, whoever serves it: configuration"
                     + " space, regions, interrupts, what was agreed.",
-            "A device has one client at a time: one that a machine uses cannot be inspected."
+            "Of a disk of 'muser serve nvme' it shows namespaces, queues and counters too, also"
+                    + " while a machine uses it, by SOCKET.control.",
+            "Any other device has one client at a time: while a machine uses it, it cannot be"
+                    + " inspected."
         })
 final class InspectCommand extends BaseCommand implements Callable<Integer> {
     @Parameters(paramLabel = "SOCKET", description = "The socket's path.")
@@ -42,10 +48,32 @@ final class InspectCommand extends BaseCommand implements Callable<Integer> {
             throw new UserError("--timeout must be at least 1ms");
         }
         var out = out();
-        var report = inspect();
-        out.print(json ? Json.print(InspectionJson.of(report)) + "\n" : InspectionText.of(report));
+        if (!askItsOperator()) {
+            var report = inspect();
+            out.print(
+                    json
+                            ? Json.print(InspectionJson.of(report)) + "\n"
+                            : InspectionText.of(report));
+        }
         out.flush();
         return ExitCode.OK;
+    }
+
+    /** Prints what the control socket tells, without disturbing the client; false without one. */
+    private boolean askItsOperator() {
+        try (var control = ControlClient.connect(socket, timeout)) {
+            if (control == null) {
+                return false;
+            }
+            out().print(control.report("inspect", json));
+            return true;
+        }
+    }
+
+    /** Returns what {@link #askItsOperator} prints of the PCI device. */
+    static Map<String, Object> report(Path socket, VfioDevice device) {
+        var report = Inspection.of(socket, device, null);
+        return Map.of("text", InspectionText.of(report), "json", InspectionJson.of(report));
     }
 
     private Inspection inspect() {

@@ -11,6 +11,7 @@ import dev.muser.device.IoEventFd;
 import dev.muser.device.IrqInfo;
 import dev.muser.device.Region;
 import dev.muser.device.RegionInfo;
+import dev.muser.device.VfioDevice;
 import dev.muser.device.VfioException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param regions by index
  * @param ioEventFds by region
  * @param irqs by index
- * @param limits what was agreed with the server
+ * @param limits what was agreed with the server; null when it was asked as its operator
  * @param migration what it can do; {@code none} without
  */
 record Inspection(
@@ -38,10 +39,14 @@ record Inspection(
         List<RegionInfo> regions,
         List<List<IoEventFd>> ioEventFds,
         List<IrqInfo> irqs,
-        Limits limits,
+        @Nullable Limits limits,
         String migration) {
 
     static Inspection of(Path socket, RemoteDevice device) {
+        return of(socket, device, device.limits());
+    }
+
+    static Inspection of(Path socket, VfioDevice device, @Nullable Limits limits) {
         var info = device.info();
         var regions = new ArrayList<RegionInfo>();
         var ioEventFds = new ArrayList<List<IoEventFd>>();
@@ -60,12 +65,12 @@ record Inspection(
                 regions,
                 ioEventFds,
                 irqs,
-                device.limits(),
+                limits,
                 migration(device));
     }
 
     /** Servers need not know the request: then there are none. */
-    private static List<IoEventFd> ioEventFds(RemoteDevice device, int region) {
+    private static List<IoEventFd> ioEventFds(VfioDevice device, int region) {
         try {
             return device.ioEventFds(region);
         } catch (VfioException e) {
@@ -73,7 +78,7 @@ record Inspection(
         }
     }
 
-    private static @Nullable Function function(RemoteDevice device, List<RegionInfo> regions) {
+    private static @Nullable Function function(VfioDevice device, List<RegionInfo> regions) {
         var config = regions.size() > Region.CONFIG ? regions.get(Region.CONFIG) : null;
         if (config == null || !config.readable() || config.size() < 64) {
             return null;
@@ -92,7 +97,7 @@ record Inspection(
         return ConfigDecoder.decode(bytes, sizes);
     }
 
-    private static String migration(RemoteDevice device) {
+    private static String migration(VfioDevice device) {
         var migration = device.migration();
         if (migration == null) {
             return "none";

@@ -43,7 +43,10 @@ final class InspectionJson {
             irqs.add(irq(i, report.irqName(i), report.irqs().get(i)));
         }
         map.put("interrupts", irqs);
-        map.put("limits", limits(report.limits()));
+        var limits = report.limits();
+        if (limits != null) {
+            map.put("limits", limits(limits));
+        }
         map.put("migration", report.migration());
         return map;
     }

@@ -3,6 +3,7 @@ package dev.muser.cli;
 import dev.muser.cli.pci.Function;
 import dev.muser.cli.pci.Row;
 import dev.muser.cli.pci.Sizes;
+import dev.muser.client.Limits;
 import dev.muser.device.IoEventFd;
 import dev.muser.device.IrqInfo;
 import dev.muser.device.RegionInfo;
@@ -40,6 +41,12 @@ final class InspectionText {
         line("Reset: %s", report.info().resettable() ? "yes" : "no");
         line("Migration: %s", report.migration());
         var limits = report.limits();
+        if (limits != null) {
+            agreed(limits);
+        }
+    }
+
+    private void agreed(Limits limits) {
         line(
                 "Agreed: protocol 0.%d, transfers of %s, %d descriptors a message, %d DMA mappings,"
                         + " pages of %s, write-multiple%s, twin-socket%s",

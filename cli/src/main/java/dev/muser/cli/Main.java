@@ -25,6 +25,7 @@ public final class Main {
                     new Subcommand("serve", ServeCommand::new),
                     new Subcommand("devices", DevicesCommand::new),
                     new Subcommand("inspect", InspectCommand::new),
+                    new Subcommand("namespace", NamespaceCommand::new),
                     new Subcommand("demo", DemoCommand::new),
                     new Subcommand("bench", BenchCommand::new),
                     new Subcommand("completion", CompletionCommand::new),
@@ -91,6 +92,10 @@ public final class Main {
         var serve = line.getSubcommands().get("serve");
         if (serve != null && disks) {
             DiskOptions.addToServe(serve.getCommandSpec());
+        }
+        var namespace = line.getSubcommands().get("namespace");
+        if (namespace != null) {
+            NamespaceCommand.complete(namespace.getCommandSpec());
         }
         line.setOut(writer(System.out));
         line.setErr(writer(System.err));

@@ -1,5 +1,6 @@
 package dev.muser.cli;
 
+import dev.muser.cli.control.ControlServer;
 import dev.muser.server.DeviceServer;
 import dev.muser.server.Loop;
 import java.time.Duration;
@@ -16,6 +17,7 @@ final class OrderlyStop implements AutoCloseable {
 
     private final Loop loop;
     private final List<DeviceServer> servers = new CopyOnWriteArrayList<>();
+    private final List<ControlServer> controls = new CopyOnWriteArrayList<>();
     private boolean closed;
 
     OrderlyStop(Loop loop) {
@@ -32,6 +34,10 @@ final class OrderlyStop implements AutoCloseable {
 
     void add(DeviceServer server) {
         servers.add(server);
+    }
+
+    void add(ControlServer control) {
+        controls.add(control);
     }
 
     /** Closes everything when the process is told to end. */
@@ -63,5 +69,6 @@ final class OrderlyStop implements AutoCloseable {
         closed = true;
         servers.forEach(DeviceServer::close);
         loop.close();
+        controls.forEach(ControlServer::close);
     }
 }

@@ -212,7 +212,11 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                         diskSpin(),
                         policy == Policy.POLLING);
         try {
-            return open(i -> disks.get(i)::make, loopPolicy, options, paths);
+            var stop = open(i -> disks.get(i)::make, loopPolicy, options, paths);
+            if (!spec().commandLine().getParseResult().hasMatchedOption(DiskOptions.NO_CONTROL)) {
+                ServedDisks.listen(disks, paths, stop);
+            }
+            return stop;
         } catch (RuntimeException | Error e) {
             disks.forEach(NvmeDisk::close);
             throw e;

@@ -1,7 +1,11 @@
 package dev.muser.cli.disk;
 
+import dev.muser.cli.DurationConverter;
 import dev.muser.devices.storage.RateLimit;
+import java.time.Duration;
+import java.util.Locale;
 import java.util.regex.Pattern;
+import picocli.CommandLine.TypeConversionException;
 
 /** Reads numbers as people write them. What is wrong is said in words that follow a name. */
 final class Amounts {
@@ -18,7 +22,7 @@ final class Amounts {
     static long size(String text) {
         var match = SIZE.matcher(text);
         if (match.matches()) {
-            int shift = "kmgt".indexOf(match.group(2).toLowerCase(java.util.Locale.ROOT)) + 1;
+            int shift = "kmgt".indexOf(match.group(2).toLowerCase(Locale.ROOT)) + 1;
             if (match.group(2).isEmpty()) {
                 shift = 0;
             }
@@ -47,6 +51,15 @@ final class Amounts {
                 most == Long.MAX_VALUE
                         ? "'%s' is not a number of at least %d".formatted(text, least)
                         : "'%s' is not a number from %d to %d".formatted(text, least, most));
+    }
+
+    /** Returns a time: {@code 500ms}, {@code 10s}. */
+    static Duration duration(String text) {
+        try {
+            return new DurationConverter().convert(text);
+        } catch (TypeConversionException e) {
+            throw new IllegalArgumentException(e.getMessage(), e);
+        }
     }
 
     /** Returns a rate of commands: {@code 1000} or {@code 1000:5000}. */

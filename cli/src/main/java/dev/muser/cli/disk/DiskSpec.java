@@ -11,8 +11,11 @@ import dev.muser.devices.storage.RateLimit;
 import dev.muser.devices.storage.Storage;
 import dev.muser.devices.storage.StorageException;
 import dev.muser.devices.storage.StorageLimits;
+import dev.muser.devices.storage.nbd.NbdOptions;
+import dev.muser.devices.storage.nbd.NbdStorage;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,7 +27,9 @@ import java.util.stream.Collectors;
 /** A namespace that was described by keys and values, checked, and not yet opened. */
 public final class DiskSpec {
     private static final List<DiskKey> PLACES =
-            List.of(DiskKey.values()).stream().filter(DiskKey::isPlace).toList();
+            Arrays.stream(DiskKey.values())
+                    .filter(key -> key.topic() == DiskKey.Topic.PLACE)
+                    .toList();
 
     private final Map<DiskKey, String> values;
     private final Function<DiskKey, String> names;
@@ -42,11 +47,13 @@ public final class DiskSpec {
                         ? get(DiskKey.BLOCK_SIZE, DiskSpec::blockSize)
                         : 512;
         limits = limits();
-        if (place == DiskKey.FILE) {
-            fileOptions();
-            path();
-        } else {
-            get(place, Amounts::size);
+        switch (place) { // what is wrong is said before anything is opened
+            case FILE -> {
+                fileOptions();
+                path();
+            }
+            case NBD -> nbdOptions();
+            default -> get(place, Amounts::size);
         }
         if (values.containsKey(DiskKey.UUID)) {
             get(DiskKey.UUID, DiskSpec::uuid);
@@ -77,6 +84,7 @@ public final class DiskSpec {
     public String description() {
         return switch (place) {
             case FILE -> path().toString();
+            case NBD -> values.getOrDefault(place, "");
             case MEMORY -> "memory of " + values.get(place);
             default -> "null of " + values.get(place);
         };
@@ -88,7 +96,7 @@ public final class DiskSpec {
      * @param owner the same of its device, for bytes that have no name of their own
      */
     public String identity(String owner) {
-        return place == DiskKey.FILE ? "file " + path() : owner;
+        return isRepeatable() ? owner : place.key() + " " + description();
     }
 
     /**
@@ -136,6 +144,7 @@ public final class DiskSpec {
     private Storage openStorage() {
         return switch (place) {
             case FILE -> FileStorage.open(path(), fileOptions());
+            case NBD -> NbdStorage.open(values.getOrDefault(place, ""), nbdOptions());
             case MEMORY -> new MemoryStorage(get(place, Amounts::size));
             default -> new NullStorage(get(place, Amounts::size));
         };
@@ -174,6 +183,18 @@ public final class DiskSpec {
         return options;
     }
 
+    private NbdOptions nbdOptions() {
+        var options = NbdOptions.DEFAULTS;
+        if (values.containsKey(DiskKey.CONNECTIONS)) {
+            long count = get(DiskKey.CONNECTIONS, text -> Amounts.count(text, 1, 64));
+            options = options.withConnections((int) count);
+        }
+        if (values.containsKey(DiskKey.PATIENCE)) {
+            options = options.withReconnectTime(get(DiskKey.PATIENCE, Amounts::duration));
+        }
+        return options;
+    }
+
     private StorageLimits limits() {
         return StorageLimits.NONE
                 .withAll(operations(DiskKey.IOPS), bytes(DiskKey.BANDWIDTH))
@@ -205,10 +226,17 @@ public final class DiskSpec {
 
     private void refuseWhatDoesNotFit() {
         for (var key : values.keySet()) {
-            if (key.isOfFile() && place != DiskKey.FILE) {
+            boolean fits =
+                    switch (key.topic()) {
+                        case IMAGE -> place == DiskKey.FILE;
+                        case SERVER -> place == DiskKey.NBD;
+                        case PLACE, NAMESPACE, LIMITS -> true;
+                    };
+            if (!fits) {
                 throw new UserError(
-                        "%s is for an image, and %s is none"
-                                .formatted(names.apply(key), names.apply(place)));
+                        "%s goes %s, not with %s"
+                                .formatted(
+                                        names.apply(key), key.topic().heading(), place.option()));
             }
         }
     }
