@@ -22,6 +22,10 @@ final class DataPointer {
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    // values of PSDT; both others are an SGL, and differ in what the metadata pointer means
+    private static final int PAGES = 0;
+    private static final int RESERVED = 3;
+
     private static final int DESCRIPTOR = 16;
     private static final int DATA_BLOCK = 0x0;
     private static final int SEGMENT = 0x2;
@@ -60,7 +64,11 @@ final class DataPointer {
     int map(Command command, long length) {
         command.data.clear();
         command.dataLength = length;
-        return command.psdt == 0 ? mapPages(command, length) : mapSegments(command, length);
+        return switch (command.psdt) {
+            case PAGES -> mapPages(command, length);
+            case RESERVED -> Status.INVALID_FIELD;
+            default -> mapSegments(command, length);
+        };
     }
 
     private int mapPages(Command command, long length) {
