@@ -144,7 +144,7 @@ final class DataPointer {
 
     private int mapSegments(Command command, long length) {
         command.remaining = length;
-        command.pointer = 0;
+        command.step = 0;
         command.steps = 0;
         command.descriptors = 0;
         command.lastSegment = false;
@@ -153,7 +153,7 @@ final class DataPointer {
     }
 
     private int walkSegments(Command command) {
-        while (command.pointer != 0) {
+        while (command.step != 0) {
             long bytes = Math.min(command.step, list.byteSize());
             int error = read(command, bytes);
             if (error != 0) {
@@ -169,7 +169,7 @@ final class DataPointer {
 
     private int takeDescriptors(Command command, MemorySegment segment, long bytes) {
         command.step -= bytes;
-        command.pointer = command.step == 0 ? 0 : command.pointer + bytes;
+        command.pointer += bytes;
         for (long at = 0; at < bytes; at += DESCRIPTOR) {
             boolean last = command.step == 0 && at + DESCRIPTOR == bytes;
             int error =
@@ -216,7 +216,6 @@ final class DataPointer {
                 || command.lastSegment
                 || length == 0
                 || length % DESCRIPTOR != 0
-                || address == 0
                 || ++command.steps > MOST_LISTS) {
             return Status.INVALID_SGL_SEGMENT;
         }
