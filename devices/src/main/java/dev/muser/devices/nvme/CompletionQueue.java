@@ -46,7 +46,7 @@ final class CompletionQueue {
     int tail;
 
     /** A value of the doorbell that was refused, so that it is reported once; -1 for none. */
-    int refusedHead = -1;
+    long refusedHead = -1;
 
     // entries that are due: a ring, oldest at first
     private long[] lows = new long[32];

@@ -153,8 +153,8 @@ final class Processor {
     private void refuseTail(SubmissionQueue queue, long tail) {
         if (tail < 0) {
             controller.fail("the doorbell buffer is gone");
-        } else if (queue.refusedTail != (int) tail) {
-            queue.refusedTail = (int) tail;
+        } else if (queue.refusedTail != tail) {
+            queue.refusedTail = tail;
             admin.events().invalidDoorbellValue();
         }
     }
@@ -306,8 +306,8 @@ final class Processor {
             signals.moved(queue);
         } else if (head < 0) {
             controller.fail("the doorbell buffer is gone");
-        } else if (queue.refusedHead != (int) head) {
-            queue.refusedHead = (int) head;
+        } else if (queue.refusedHead != head) {
+            queue.refusedHead = head;
             admin.events().invalidDoorbellValue();
         }
     }

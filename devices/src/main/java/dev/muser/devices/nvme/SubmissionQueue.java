@@ -20,7 +20,7 @@ final class SubmissionQueue {
     int head;
 
     /** A value of the doorbell that was refused, so that it is reported once; -1 for none. */
-    int refusedTail = -1;
+    long refusedTail = -1;
 
     /** Commands that were fetched and are not completed. */
     int underWay;
