@@ -108,6 +108,12 @@ final class Disk implements AutoCloseable {
         return driver.admin().queue().tryExecute().status();
     }
 
+    /** Deletes an I/O queue pair of the driver's, so that a test can create its own. */
+    void freeQueue(int id) {
+        driver.admin().deleteSubmissionQueue(id);
+        driver.admin().deleteCompletionQueue(id);
+    }
+
     /** Whether the controller has given up: CSTS.CFS. */
     boolean isFatal() {
         return (driver.registers().csts() & ControllerRegisters.CSTS_FATAL) != 0;
