@@ -13,9 +13,6 @@ final class IdentifyController {
     /** Unit of the keep alive timer, in milliseconds. */
     static final int KEEP_ALIVE_UNIT = 100;
 
-    private static final int VENDOR = 0x1b36;
-    private static final int SUBSYSTEM_VENDOR = 0x1af4;
-
     // OAES, CTRATT
     private static final int NAMESPACE_NOTICES = 1 << 8;
     private static final int HOST_ID_128 = 1;
@@ -59,7 +56,7 @@ final class IdentifyController {
 
     DataStructure structure() {
         var s = new DataStructure(4096);
-        s.u16(0, VENDOR).u16(2, SUBSYSTEM_VENDOR);
+        s.u16(0, Nvme.VENDOR).u16(2, Nvme.VENDOR);
         s.padded(4, 20, options.serial()).padded(24, 40, options.model());
         s.padded(64, 8, FIRMWARE);
         s.u8(72, 5); // RAB: bursts of 32 commands

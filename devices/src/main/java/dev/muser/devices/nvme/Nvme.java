@@ -23,6 +23,13 @@ import dev.muser.device.pci.PowerManagement;
  * </pre>
  */
 public final class Nvme implements Device {
+    /**
+     * Drivers find the controller by its class. QEMU's own identifiers would bring its quirks: Linux
+     * does not believe in namespace identifiers of those.
+     */
+    static final int VENDOR = 0x1234;
+
+    private static final int DEVICE = 0x4e56; // "NV"
     private static final int BAR_SIZE = 0x4000;
     private static final int MSIX_TABLE = 0x2000;
     private static final int MSIX_PENDING = 0x3000;
@@ -32,7 +39,7 @@ public final class Nvme implements Device {
     private final Inspection inspection;
 
     public Nvme(DeviceContext ctx, NvmeOptions options) {
-        ctx.identity(0x1b36, 0x0010).subsystem(0x1af4, 0x1100).classCode(1, 8, 2).revision(2);
+        ctx.identity(VENDOR, DEVICE).subsystem(VENDOR, DEVICE).classCode(1, 8, 2).revision(1);
         ctx.intx();
         ctx.capability(new PowerManagement());
         ctx.capability(Msi.maskable(MSI_VECTORS));

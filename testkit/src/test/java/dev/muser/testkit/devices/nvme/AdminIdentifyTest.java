@@ -40,8 +40,8 @@ class AdminIdentifyTest {
     @Test
     void shouldDescribeTheController() {
         var page = rig.driver.admin().identify(1, 0, 0);
-        assertThat(u16(page, 0)).as("VID").isEqualTo(0x1b36);
-        assertThat(u16(page, 2)).as("SSVID").isEqualTo(0x1af4);
+        assertThat(u16(page, 0)).as("VID").isEqualTo(0x1234);
+        assertThat(u16(page, 2)).as("SSVID").isEqualTo(0x1234);
         assertThat(text(page, 4, 20)).as("SN").isEqualTo("MUSER-1             ");
         assertThat(text(page, 24, 40)).as("MN").startsWith("Muser NVMe  ").endsWith(" ");
         assertThat(u8(page, 77)).as("MDTS: 1 MiB").isEqualTo(8);
