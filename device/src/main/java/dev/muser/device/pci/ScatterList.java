@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Owned by the device's thread. Errors are those of {@link GuestMemory}.
  */
 public final class ScatterList {
+    /** No generation of the memory. */
+    private static final long UNRESOLVED = -1;
+
     private final GuestMemory memory;
     private long[] addresses = new long[16];
     private long[] lengths = new long[16];
@@ -27,6 +30,7 @@ public final class ScatterList {
     private long[] pieceLengths = new long[16];
     private int pieces;
     private long resolvedAt;
+    private DmaAccess resolvedFor = DmaAccess.NONE;
 
     ScatterList(GuestMemory memory) {
         this.memory = memory;
@@ -136,14 +140,24 @@ public final class ScatterList {
     public int resolve(DmaAccess wanted) {
         pieces = 0;
         resolvedAt = memory.generation();
+        resolvedFor = wanted;
         for (int i = 0; i < ranges; i++) {
             int error = resolve(addresses[i], lengths[i], wanted);
             if (error != 0) {
                 pieces = 0;
+                resolvedAt = UNRESOLVED;
                 return error;
             }
         }
         return 0;
+    }
+
+    /**
+     * Hot. As {@link #resolve} was asked to, if memory was unmapped since, which may have been that
+     * of others.
+     */
+    public int refresh() {
+        return resolvedAt == memory.generation() ? 0 : resolve(resolvedFor);
     }
 
     private int resolve(long iova, long length, DmaAccess wanted) {
@@ -180,10 +194,10 @@ public final class ScatterList {
     }
 
     /**
-     * Hot. Reads {@code count} bytes from byte {@code from} of the list on, at once. All is {@link
-     * #isShared}, and no memory was unmapped since {@link #resolve}.
+     * Hot. Reads {@code count} bytes from byte {@code from} of the list on, at once. All was {@link
+     * #isShared}. The ranges are looked up again if memory was unmapped since {@link #resolve}.
      *
-     * @return 0, or EFAULT when the client has taken its memory away
+     * @return 0, or EFAULT when the client has taken its memory away, or EACCES as {@link #resolve}
      */
     public int readNow(long from, MemorySegment into, long at, long count) {
         return moveNow(from, into, at, count, true);
@@ -197,7 +211,13 @@ public final class ScatterList {
     private int moveNow(long position, MemorySegment buffer, long at, long count, boolean read) {
         Objects.checkFromIndexSize(position, count, total);
         if (resolvedAt != memory.generation()) {
-            return Errno.EFAULT;
+            int error = refresh();
+            if (error != 0) {
+                return error;
+            }
+            if (!isShared()) {
+                return Errno.EFAULT;
+            }
         }
         long skip = position;
         long done = 0;

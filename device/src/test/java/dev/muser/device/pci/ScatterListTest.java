@@ -203,6 +203,31 @@ class ScatterListTest {
     }
 
     @Test
+    void shouldStayUsableWhenOtherMemoryIsUnmapped() {
+        map(0, 0x1000, 0);
+        map(0x1000, 0x1000, 0x2000);
+        map(0x4000, 0x1000, 0x4000);
+        fill(0xff8, 0x10);
+        assertThat(list.resolve(DmaAccess.WRITE)).isZero();
+        memory.unmap(0x4000, 0x1000);
+        buffer.asSlice(0, 0x10).fill((byte) 7);
+        assertThat(list.writeNow(0, buffer, 0, 0x10)).isZero();
+        assertThat(file.readAt(0x2000, buffer, 0x100, 8)).isEqualTo(8);
+        assertThat(buffer.get(ValueLayout.JAVA_BYTE, 0x107)).isEqualTo((byte) 7);
+        assertThat(list.refresh()).isZero();
+        assertThat(list.pieces()).isEqualTo(2);
+        // but not when it is its own
+        memory.unmap(0x1000, 0x1000);
+        assertThat(list.writeNow(0, buffer, 0, 0x10)).isEqualTo(Errno.EFAULT);
+        assertThat(list.writeNow(0, buffer, 0, 0x10)).isEqualTo(Errno.EFAULT);
+        assertThat(list.refresh()).isEqualTo(Errno.EFAULT);
+        assertThat(list.pieces()).isZero();
+        // nor for what the memory that is there now does not allow
+        memory.map(0x1000, 0x1000, DmaAccess.READ, null, 0);
+        assertThat(list.refresh()).isEqualTo(Errno.EACCES);
+    }
+
+    @Test
     void shouldCompleteAnEmptyListAtOnce() {
         fill(0x9999, 0);
         var out = new Outcome();

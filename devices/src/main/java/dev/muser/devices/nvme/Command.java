@@ -208,7 +208,11 @@ final class Command extends StorageRequest implements DmaCompletion {
 
     @Override
     public int pieces() {
-        return buffer != null ? 1 : data.pieces();
+        if (buffer != null) {
+            return 1;
+        }
+        // other memory may have been unmapped since
+        return data.refresh() == 0 && data.isShared() ? data.pieces() : 0;
     }
 
     @Override

@@ -93,7 +93,10 @@ public abstract class StorageRequest {
     /** Hot. Copies out of the client's memory: data of a write. As {@link #put}. */
     public abstract int get(long at, MemorySegment into, long position, long count);
 
-    /** Hot. Returns of how many pieces of this process's memory the data consist. */
+    /**
+     * Hot. Returns of how many pieces of this process's memory the data consist: none when the
+     * client has taken memory away. Call it anew in each turn of the loop.
+     */
     public abstract int pieces();
 
     /** Hot. Returns the address of a piece. */
