@@ -135,7 +135,7 @@ final class NvmeMappingTest {
                 for (long list : new long[] {0, PAGE - 16}) {
                     for (int i = 0; i < 2; i++) {
                         var descriptor = pages.at(list + 16 * i);
-                        descriptor.set(JAVA_LONG, 0, disk.data().iova(100 + 256 * i));
+                        descriptor.set(JAVA_LONG, 0, disk.data().iova(100 + 256L * i));
                         descriptor.set(JAVA_LONG, 8, 256);
                     }
                     disk.data().segment().fill((byte) 0);
