@@ -68,8 +68,8 @@ class ScatterListTest {
         assertThatExceptionOfType(IndexOutOfBoundsException.class)
                 .isThrownBy(() -> list.readNow(0x2f0, buffer, 0, 0x20));
         memory.unmap(0x20000, 0x1000);
-        assertThat(list.readNow(0, buffer, 0, 8)).isEqualTo(Errno.EFAULT);
         assertThatIllegalStateException().isThrownBy(() -> list.address(0));
+        assertThat(list.readNow(0, buffer, 0, 8)).isEqualTo(Errno.EFAULT);
     }
 
     @Test

@@ -134,7 +134,7 @@ final class NvmeMappingTest {
             try (var pages = new Pages(disk, 0)) {
                 for (long list : new long[] {0, PAGE - 16}) {
                     for (int i = 0; i < 2; i++) {
-                        var descriptor = pages.at(list + 16 * i);
+                        var descriptor = pages.at(list + 16L * i);
                         descriptor.set(JAVA_LONG, 0, disk.data().iova(100 + 256L * i));
                         descriptor.set(JAVA_LONG, 8, 256);
                     }
