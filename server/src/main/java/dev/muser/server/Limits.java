@@ -1,6 +1,7 @@
 package dev.muser.server;
 
 import dev.muser.linux.MessageSender;
+import dev.muser.device.ClientKind;
 import dev.muser.protocol.Capabilities;
 
 /**
@@ -19,5 +20,15 @@ record Limits(int maxTransfer, int clientDescriptors, boolean writeMultiple, boo
                 Math.min(proposed.maxMsgFds(), MessageSender.MAX_DESCRIPTORS),
                 agreed.writeMultiple(),
                 agreed.hasTwinSocket());
+    }
+
+    /**
+     * What kind of client says so: virtual machine monitors tell what they take for migration, and
+     * QEMU proposes 0.0.
+     */
+    static ClientKind kind(int minor, Capabilities proposed) {
+        return proposed.migration() != null || minor == 0
+                ? ClientKind.VIRTUAL_MACHINE
+                : ClientKind.DRIVER;
     }
 }

@@ -252,19 +252,12 @@ final class Requests {
                     request.agreedMinor(),
                     agreed,
                     Limits.of(agreed, proposed),
-                    kind(request.minor(), proposed));
+                    Limits.kind(request.minor(), proposed));
         } catch (ProtocolException e) {
             throw new ConnectionLost("negotiation: " + e.getMessage(), e.errno());
         } catch (VfioException e) {
             throw new ConnectionLost("the device takes no client: " + e.getMessage(), e.errno());
         }
-    }
-
-    /** Virtual machine monitors say what they take for migration; QEMU also proposes 0.0. */
-    private static ClientKind kind(int minor, Capabilities proposed) {
-        return proposed.migration() != null || minor == 0
-                ? ClientKind.VIRTUAL_MACHINE
-                : ClientKind.DRIVER;
     }
 
     private Capabilities ours() {

@@ -7,12 +7,11 @@ import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of the client, as the device reaches it by DMA: one way to read and write, whether the
- * client shares the memory or has to be asked for it.
+ * client shares it or has to be asked.
  *
  * <p>Addresses are the client's (IOVA), unsigned. A range may cross any number of mappings. What is
  * shared is copied at once, and the completion runs before the call returns; the rest goes by
@@ -36,20 +35,11 @@ public final class GuestMemory {
     /** Is told which memory there is. */
     interface Listener {
         /** The memory can be used. */
-        void mapped(long iova, long size, DmaAccess access);
+        default void mapped(long iova, long size, DmaAccess access) {}
 
         /** The memory can still be used, until this returns. */
-        void unmapping(long iova, long size);
+        default void unmapping(long iova, long size) {}
     }
-
-    private static final Listener NOBODY =
-            new Listener() {
-                @Override
-                public void mapped(long iova, long size, DmaAccess access) {}
-
-                @Override
-                public void unmapping(long iova, long size) {}
-            };
 
     /** {@link #readNow} and {@link #writeNow} cannot: the client has to be asked by message. */
     public static final int BY_MESSAGE = -1;
@@ -59,8 +49,9 @@ public final class GuestMemory {
     private final MappingTable table = new MappingTable();
     private final MappedFiles files = new MappedFiles();
     private final PortRequests port = new PortRequests();
-    private Listener listener = NOBODY;
+    private Listener listener = new Listener() {};
     private @Nullable DmaMapping lastHit;
+    private @Nullable ScatterList nowParts;
 
     /** Changes when a mapping goes, so that what was found before is looked up again. */
     private long generation;
@@ -189,7 +180,7 @@ public final class GuestMemory {
         return table.size();
     }
 
-    /** Returns a window on this memory, on nothing yet. */
+    /** Returns a window on this memory. */
     public GuestWindow window() {
         return new GuestWindow(this);
     }
@@ -267,19 +258,15 @@ public final class GuestMemory {
     }
 
     private int movePartsNow(long iova, MemorySegment buffer, long at, long count, boolean read) {
-        int error = checkRange(iova, count, read);
-        for (long done = 0; error == 0 && done < count; ) {
-            var mapping = Objects.requireNonNull(at(iova + done));
-            error = mapping.file == null ? BY_MESSAGE : 0;
-            done += partOf(mapping, iova + done, count - done);
+        var parts = nowParts == null ? scatterList() : nowParts;
+        nowParts = parts;
+        parts.clear();
+        parts.add(iova, count);
+        int error = parts.resolve(read ? DmaAccess.READ : DmaAccess.WRITE);
+        if (error != 0 || !parts.isShared()) {
+            return error != 0 ? error : BY_MESSAGE;
         }
-        for (long done = 0; error == 0 && done < count; ) {
-            var mapping = Objects.requireNonNull(at(iova + done));
-            long n = partOf(mapping, iova + done, count - done);
-            error = copy(mapping, iova + done, buffer, at + done, n, read);
-            done += n;
-        }
-        return error;
+        return read ? parts.readNow(0, buffer, at, count) : parts.writeNow(0, buffer, at, count);
     }
 
     private static long partOf(DmaMapping mapping, long iova, long length) {

@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * A range of client memory that a device uses again and again, such as a queue: looked up once, and
  * again only after memory has been unmapped.
  *
- * <p>Where all of the range lies in one mapping that is shared with this process, accesses are
- * immediate. Elsewhere they go through {@link GuestMemory}: {@link #readNow} and {@link #writeNow}
+ * <p>Where all of the range lies in one piece of a file that is shared with this process, accesses
+ * are immediate. Elsewhere they go through {@link GuestMemory}: {@link #readNow} and {@link #writeNow}
  * say {@link GuestMemory#BY_MESSAGE} where the client has to be asked.
  *
  * <p>Owned by the device's thread. Offsets count in bytes from the start of the range.
@@ -57,7 +57,7 @@ public final class GuestWindow {
                 || Long.compareUnsigned(otherIova - iova, length) < 0;
     }
 
-    /** Hot. Whether all of it is at hand: in one mapping that is shared with this process. */
+    /** Hot. Whether all of it is at hand: in one piece of a file that is shared. */
     public boolean isDirect() {
         return directFile() != null;
     }
@@ -75,15 +75,36 @@ public final class GuestWindow {
         mapping = null;
         file = null;
         var found = length == 0 ? null : memory.at(iova);
-        if (found == null || found.file == null || !found.containsFrom(iova, length)) {
+        if (found == null || found.file == null || !goesOn(found)) {
             // it may be mapped later, which does not change the generation
             resolvedAt = -1;
             return;
         }
-        if (found.access.allows(access)) {
-            mapping = found;
-            file = found.file;
-            start = found.fileOffset + (iova - found.iova);
+        mapping = found;
+        file = found.file;
+        start = found.fileOffset + (iova - found.iova);
+    }
+
+    /** Whether all of the range lies in one piece of a file: a vIOMMU maps page by page. */
+    private boolean goesOn(DmaMapping first) {
+        long filePosition = first.fileOffset - first.iova;
+        var found = first;
+        for (long done = 0; ; ) {
+            if (found.file != first.file || !found.access.allows(access) || found.dead()) {
+                return false;
+            }
+            if (found.fileOffset - found.iova != filePosition) {
+                return false;
+            }
+            done = found.iova + found.size - iova;
+            if (done >= length) {
+                return true;
+            }
+            var next = memory.at(iova + done);
+            if (next == null) {
+                return false;
+            }
+            found = next;
         }
     }
 

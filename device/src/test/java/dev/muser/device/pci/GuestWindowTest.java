@@ -86,6 +86,25 @@ class GuestWindowTest extends GuestMemoryFixture {
     }
 
     @Test
+    void shouldBeDirectThroughMappingsThatGoOnInTheSameFile() {
+        try (var file = sealed(0x4000)) {
+            memory.map(0x1000, 0x1000, DmaAccess.READ_WRITE, file.duplicate(), 0x1000);
+            memory.map(0x2000, 0x1000, DmaAccess.READ_WRITE, file.duplicate(), 0x2000);
+            memory.map(0x3000, 0x1000, DmaAccess.READ_WRITE, file.duplicate(), 0);
+            window.set(0x1000, 0x2000, DmaAccess.READ_WRITE);
+            assertThat(window.isDirect()).isTrue();
+            assertThat(window.store32(0x1004, 5)).isZero();
+            assertThat(file.readAt(0x2004, buffer, 0, 4)).isEqualTo(4);
+            assertThat(buffer.get(ValueLayout.JAVA_INT, 0)).isEqualTo(5);
+            window.set(0x2000, 0x2000, DmaAccess.READ_WRITE);
+            assertThat(window.isDirect()).as("where the file does not go on").isFalse();
+            window.set(0x1000, 0x2000, DmaAccess.READ_WRITE);
+            memory.unmap(0x2000, 0x1000);
+            assertThat(window.isDirect()).as("without its second half").isFalse();
+        }
+    }
+
+    @Test
     void shouldSayWhenTheClientHasToBeAsked() {
         memory.map(0x1000, 0x1000, DmaAccess.READ_WRITE, null, 0);
         window.set(0x1000, 0x1000, DmaAccess.READ);
