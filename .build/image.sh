@@ -3,7 +3,7 @@
 #   cli/target/lib        the modules, as Maven makes them
 #   cli/target/images/N   a copy that is never changed, so that what runs from it is not disturbed
 #     lib/                the modules
-#     serve.aot, other.aot  classes and profiles of training runs (JEP 483, 514, 515)
+#     serve.aot, nvme.aot, other.aot  classes and profiles of training runs (JEP 483, 514, 515)
 #   cli/target/stamp      its time: when the build began; its lines: N, and the JDK
 
 image_base=$muser_root/cli/target
@@ -76,6 +76,11 @@ image_modernise() {
 image_train() {
     image_socket=$image/train.sock
     image_record serve serve edu --warm-up 2s --until-stdin-closes -q --socket-path "$image_socket"
+    # The driver is another process, lest its classes be in the disk's; the disk ends with it.
+    jvm_options other
+    "$JAVA_HOME/bin/java" $jvm_options -p "$image/lib" -m dev.muser.cli/dev.muser.cli.Main \
+        train --drive "$image_socket" 2>"$image/driver.log" 9>&- |
+        image_record nvme serve nvme --memory 64M --until-stdin-closes -q --socket-path "$image_socket"
     image_record other train
 }
 
@@ -86,7 +91,7 @@ image_record() {
     jvm_options "$image_part"
     "$JAVA_HOME/bin/java" $jvm_options -XX:AOTCacheOutput="$image/$image_part.aot" \
         -p "$image/lib" -m dev.muser.cli/dev.muser.cli.Main "$@" \
-        </dev/null >"$image/$image_part.log" 2>&1 9>&- ||
+        >"$image/$image_part.log" 2>&1 9>&- ||
         echo "muser: the training run failed, see $image/$image_part.log; muser works, but starts slower" >&2
 }
 

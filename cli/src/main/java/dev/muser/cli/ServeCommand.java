@@ -48,6 +48,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     /** Bytes, generously: an idle edu has 20 KiB. */
     private static final long HEAP_OF_ONE = 32 << 10;
 
+    /** The same of a disk, which is idle, or one of many. */
+    private static final long HEAP_OF_DISK = 256 << 10;
+
     /** A driver that goes on at once finds the disk awake, and an idle disk costs nothing. */
     private static final Duration SHORT_SPIN = Duration.ofNanos(20_000);
 
@@ -251,11 +254,12 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         if (fd != null && count != 1) {
             throw new UserError("--count needs --socket-path: one descriptor serves one device");
         }
-        long most = Runtime.getRuntime().maxMemory() / HEAP_OF_ONE;
+        long each = device.equals(NvmeModel.NAME) ? HEAP_OF_DISK : HEAP_OF_ONE;
+        long most = Runtime.getRuntime().maxMemory() / each;
         if (count > most) {
             throw new UserError(
                     "--count %d: the heap has room for %d devices; MUSER_JVM_OPTIONS=-Xmx%dm is enough"
-                            .formatted(count, most, count * HEAP_OF_ONE / (1 << 20) + 1));
+                            .formatted(count, most, count * each / (1 << 20) + 1));
         }
         return socketPath == null ? List.of() : SocketPaths.of(socketPath, count);
     }
