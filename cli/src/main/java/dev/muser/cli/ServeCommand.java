@@ -1,5 +1,6 @@
 package dev.muser.cli;
 
+import dev.muser.cli.control.ControlServer;
 import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
@@ -206,6 +207,11 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     private OrderlyStop openDisks(
             DeviceModel model, LoopPolicy loopPolicy, ServerOptions options, List<Path> paths) {
+        boolean control =
+                !spec().commandLine().getParseResult().hasMatchedOption(DiskOptions.NO_CONTROL);
+        if (control) {
+            paths.forEach(path -> SocketPaths.check(ControlServer.pathFor(path)));
+        }
         var disks =
                 ServedDisks.open(
                         model,
@@ -216,7 +222,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                         policy == Policy.POLLING);
         try {
             var stop = open(i -> disks.get(i)::make, loopPolicy, options, paths);
-            if (!spec().commandLine().getParseResult().hasMatchedOption(DiskOptions.NO_CONTROL)) {
+            if (control) {
                 ServedDisks.listen(disks, paths, stop);
             }
             return stop;
@@ -371,6 +377,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 out.printf(
                         "ready: %d of %s at %s to %s%n",
                         paths.size(), device, first, paths.getLast());
+            }
+            if (device.equals(NvmeModel.NAME)) {
+                out.printf("muser inspect %s shows what it does; docs/nvme.md has more%n", first);
             }
             out.printf("QEMU 11.1 or later gets %s by%n", paths.size() == 1 ? "it" : "the first");
             out.println("  " + AttachHint.option(first));

@@ -44,7 +44,8 @@ class CommandLineTest {
     @Test
     void shouldTellVersionAndHelpOfEveryCommand() {
         assertThat(run("--version").out).startsWith("muser ").contains("Java");
-        for (var name : new String[] {"serve", "devices", "inspect", "demo", "completion"}) {
+        for (var name :
+                new String[] {"serve", "devices", "inspect", "namespace", "demo", "completion"}) {
             assertThat(run("--help").out).contains("  " + name + " ");
             assertThat(run(name, "--help").code).isZero();
             assertThat(run(name, "--help").out).startsWith("Usage: muser " + name);
@@ -130,6 +131,68 @@ class CommandLineTest {
                 .contains("option inputs of device idio16: 'sideways' is not loopback");
         assertThat(refused("serve", "idio16", "-s", socket(), "--set", "colour=red"))
                 .contains("device idio16 has no option 'colour': it has inputs");
+    }
+
+    @Test
+    void shouldTellAllOptionsOfDisksInTheHelp() {
+        for (var command : new String[][] {{"serve", "--help"}, {"namespace", "add", "--help"}}) {
+            assertThat(run(command).out)
+                    .contains("--file=IMG", "--nbd=URI", "--block-size", "--write-bandwidth");
+        }
+        assertThat(run("serve", "edu", "--help").out).contains("--doorbells=HOW", "--namespace");
+    }
+
+    @Test
+    void shouldRefuseOptionsOfDisksForOtherDevices() {
+        assertThat(refused("serve", "edu", "-s", socket(), "--file", "x"))
+                .contains("'--file' is for nvme, and the device is another");
+        assertThat(refused("serve", "edu", "-s", "nvme", "--memory", "1M"))
+                .isEqualTo("muser serve: --memory is for nvme, and the device is edu");
+    }
+
+    @Test
+    void shouldRefuseDisksThatMakeNoSense() {
+        assertThat(refused("serve", "nvme", "-s", socket()))
+                .isEqualTo(
+                        "muser serve: say where the disk's bytes are, by one of --file IMG,"
+                                + " --memory SIZE, --null SIZE, --nbd URI");
+        var image = folder.resolve("no.img").toString();
+        assertThat(refused("serve", "nvme", "-s", socket(), "--file", image))
+                .isEqualTo("muser serve: no such image " + image + ": create it with --size");
+        assertThat(refused("serve", "nvme", "-s", socket(), "--file", image, "--count", "2"))
+                .contains("--count 2: " + image + " is one disk, not 2");
+        assertThat(refused("serve", "nvme", "-s", socket(), "--memory", "1M", "--iops", "few"))
+                .contains("--iops: 'few' is not a number of at least 1");
+        assertThat(refused("serve", "nvme", "-s", socket(), "--memory=1M", "--queues", "129"))
+                .contains("option queues of device nvme: '129' is not an integer from 1 to 128");
+        assertThat(refused("serve", "nvme", "-s", socket(), "--memory=1M", "--model", ""))
+                .contains("model '': must be 1 to 40 printable ASCII characters");
+        assertThat(refused("serve", "nvme", "-s", socket(), "--namespace", "memory=1M,sise=2M"))
+                .contains("there is no 'sise': did you mean size?");
+        assertThat(refused("serve", "nvme", "-s", socket(), "--memory=1M", "--doorbells=x"))
+                .contains("'x' is not one of auto, mapped, messages");
+    }
+
+    @Test
+    void shouldCloseTheImageWhenTheDiskCannotBeServed() throws IOException {
+        var image = folder.resolve("d.img").toString();
+        var file = Files.createFile(folder.resolve("file")).toString();
+        for (int i = 0; i < 2; i++) { // the second time it would be locked
+            assertThat(refused("serve", "nvme", "-s", file, "--file", image, "--size", "1M"))
+                    .contains("exists and is not a socket");
+        }
+    }
+
+    @Test
+    void shouldRefuseAPathThatLeavesNoRoomForTheControlSocket() {
+        var path = "x".repeat(101);
+        assertThat(refused("serve", "nvme", "-s", path, "--memory", "1M"))
+                .contains("Linux allows 107: choose a shorter one than " + path + ".control");
+    }
+
+    @Test
+    void shouldRefuseToShowWhatIsNotShown() {
+        assertThat(refused("demo", "idio16")).contains("only nvme and edu are");
     }
 
     @Test

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.cli.demo;
+
+import org.jspecify.annotations.NullMarked;

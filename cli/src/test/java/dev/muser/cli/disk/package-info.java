@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.cli.disk;
+
+import org.jspecify.annotations.NullMarked;
