@@ -10,7 +10,7 @@ final class Arbiter {
     private static final int LOW = 3;
     private static final int NO_LIMIT = 7;
 
-    /** How often urgent queues are served in a row before the others have their turn after all. */
+    /** Bursts of urgent queues in a row before the others have their turn after all. */
     private static final int MOST_URGENT = 16;
 
     private final Processor processor;
@@ -19,8 +19,11 @@ final class Arbiter {
     /** Most commands of a queue in its turn. */
     private int burst = Processor.BATCH;
 
-    /** Turns of a class in a round, by priority: as many as its weight. */
-    private final int[] weights = {1, 1, 1, 1};
+    /** Bursts of a class in a round, by priority. */
+    private final int[] weights = {MOST_URGENT, 1, 1, 1};
+
+    /** Where the next burst of a class is looked for. */
+    private final int[] next = {1, 1, 1, 1};
 
     /** Where the next round begins, so that the first queues have no advantage. */
     private int start;
@@ -45,8 +48,8 @@ final class Arbiter {
     void reset() {
         weighted = false;
         burst = Processor.BATCH;
-        for (int i = 0; i < weights.length; i++) {
-            weights[i] = 1;
+        for (int priority = HIGH; priority <= LOW; priority++) {
+            weights[priority] = 1;
         }
     }
 
@@ -74,29 +77,36 @@ final class Arbiter {
 
     /** Urgent queues until they have nothing, then each class by its weight. */
     private boolean weightedRound(QueueTable queues) {
-        boolean any = false;
-        for (int turn = 0; turn < MOST_URGENT && serveClass(queues, URGENT); turn++) {
-            any = true;
-            processor.publish();
-        }
+        boolean any = serveClass(queues, URGENT);
         for (int priority = HIGH; priority <= LOW; priority++) {
-            for (int turn = 0; turn < weights[priority]; turn++) {
-                if (!serveClass(queues, priority)) {
-                    break;
-                }
-                any = true;
-            }
+            any |= serveClass(queues, priority);
         }
         return any;
     }
 
+    /** As many bursts as the weight of the class says, of one of its queues after the other. */
     private boolean serveClass(QueueTable queues, int priority) {
+        int left = weights[priority] * burst;
         boolean any = false;
-        for (int i = 1; i < queues.submissionCount(); i++) {
-            var queue = queues.submissionAt(i);
-            if (queue.priority == priority) {
-                any |= processor.serve(queue, burst) > 0;
+        boolean worked = true;
+        while (worked && left > 0) {
+            worked = false;
+            int at = next[priority];
+            for (int i = 1; i < queues.submissionCount() && left > 0; i++, at++) {
+                at = at < queues.submissionCount() ? at : 1;
+                var queue = queues.submissionAt(at);
+                int most = Math.min(burst, left);
+                int n = queue.priority == priority ? processor.serve(queue, most) : 0;
+                if (n > 0) {
+                    left -= n;
+                    worked = true;
+                    next[priority] = at + 1;
+                }
             }
+            if (priority == URGENT && worked) {
+                processor.publish();
+            }
+            any |= worked;
         }
         return any;
     }

@@ -38,9 +38,6 @@ final class SubmissionQueue {
     @Nullable MemorySegment fetched;
     int fetching;
 
-    /** What is left of the turn of its priority class. */
-    int credit;
-
     SubmissionQueue(
             int id,
             int size,
