@@ -94,12 +94,7 @@ final class Disk implements AutoCloseable {
     /** Fills in a command of namespace 1 whose data begin at a page; at most two pages of them. */
     static SubmissionEntry transfer(
             SubmissionEntry entry, int opcode, long lba, int blocks, long iova) {
-        return entry.opcode(opcode)
-                .nsid(1)
-                .lba(lba)
-                .cdw12(blocks - 1)
-                .prp1(iova)
-                .prp2(iova + 4096);
+        return entry.opcode(opcode).nsid(1).lba(lba).cdw12(blocks - 1).prp1(iova).prp2(iova + 4096);
     }
 
     /** Sends an admin command and returns its status. */

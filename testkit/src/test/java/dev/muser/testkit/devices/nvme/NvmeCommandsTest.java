@@ -107,7 +107,8 @@ final class NvmeCommandsTest {
             assertThat(status).isZero();
             assertThat(storage.asked)
                     .containsExactly(
-                            new Asked(StorageOperation.ZERO, 3 * BLOCK, 65536L * BLOCK, true, false));
+                            new Asked(
+                                    StorageOperation.ZERO, 3 * BLOCK, 65536L * BLOCK, true, false));
             assertThat(at(3 * BLOCK - 1)).isEqualTo((byte) 7);
             assertThat(at(3 * BLOCK)).isZero();
             assertThat(at((3 + 65536) * BLOCK - 1)).isZero();
@@ -119,8 +120,12 @@ final class NvmeCommandsTest {
     void shouldLetZeroesDeallocateOnlyWhenAsked() {
         try (var disk = open()) {
             for (int flags : new int[] {0, DEAC}) {
-                assertThat(disk.status(e ->
-                                e.opcode(IoOpcode.WRITE_ZEROES).nsid(1).lba(0).cdw12(7 | flags)))
+                assertThat(
+                                disk.status(e ->
+                                        e.opcode(IoOpcode.WRITE_ZEROES)
+                                                .nsid(1)
+                                                .lba(0)
+                                                .cdw12(7 | flags)))
                         .isZero();
             }
             assertThat(storage.asked).extracting(Asked::mayDeallocate).containsExactly(false, true);
@@ -151,7 +156,8 @@ final class NvmeCommandsTest {
             assertThat(manage(disk, 1, DEALLOCATE)).isZero();
             assertThat(storage.asked)
                     .containsExactly(
-                            new Asked(StorageOperation.DISCARD, 7 * BLOCK, 9 * BLOCK, false, false));
+                            new Asked(
+                                    StorageOperation.DISCARD, 7 * BLOCK, 9 * BLOCK, false, false));
         }
     }
 
@@ -164,10 +170,16 @@ final class NvmeCommandsTest {
             assertThat(manage(disk, 256, DEALLOCATE)).isZero();
             assertThat(storage.asked).hasSize(230);
             assertThat(storage.asked.getFirst())
-                    .isEqualTo(new Asked(StorageOperation.DISCARD, 10 * BLOCK, BLOCK, false, false));
+                    .isEqualTo(
+                            new Asked(StorageOperation.DISCARD, 10 * BLOCK, BLOCK, false, false));
             assertThat(storage.asked.getLast())
                     .isEqualTo(
-                            new Asked(StorageOperation.DISCARD, 2550 * BLOCK, 5 * BLOCK, false, false));
+                            new Asked(
+                                    StorageOperation.DISCARD,
+                                    2550 * BLOCK,
+                                    5 * BLOCK,
+                                    false,
+                                    false));
         }
     }
 
@@ -184,7 +196,9 @@ final class NvmeCommandsTest {
     void shouldRefuseRangesBeyondTheEndAndDoNothing() {
         try (var disk = open()) {
             long blocks = SIZE / BLOCK;
-            long[][] bad = {{blocks, 1}, {blocks - 1, 2}, {-1, 1}, {Long.MIN_VALUE, 1}, {1, 0xffffffffL}};
+            long[][] bad = {
+                {blocks, 1}, {blocks - 1, 2}, {-1, 1}, {Long.MIN_VALUE, 1}, {1, 0xffffffffL}
+            };
             for (var range : bad) {
                 range(disk, 0, 0, 1);
                 range(disk, 1, range[0], (int) range[1]);
@@ -238,8 +252,7 @@ final class NvmeCommandsTest {
     void shouldTellOfTroubleWithTheStorage() {
         try (var disk = open()) {
             storage.errno = Errno.EIO;
-            assertThat(disk.status(IoOpcode.READ, 0, 1))
-                    .isEqualTo(Status.UNRECOVERED_READ_ERROR);
+            assertThat(disk.status(IoOpcode.READ, 0, 1)).isEqualTo(Status.UNRECOVERED_READ_ERROR);
             assertThat(disk.status(IoOpcode.COMPARE, 0, 1))
                     .isEqualTo(Status.UNRECOVERED_READ_ERROR);
             assertThat(disk.status(IoOpcode.WRITE, 0, 1)).isEqualTo(Status.WRITE_FAULT);

@@ -93,13 +93,17 @@ final class NvmeFusedTest {
     @Test
     void shouldRefuseAFirstHalfThatAnotherCommandFollows() {
         try (var disk = open()) {
-            assertThat(both(disk, (e, i) -> {
-                        if (i == 0) {
-                            compare(disk, e, 4, 2);
-                        } else {
-                            Disk.transfer(e, IoOpcode.READ, 0, 1, disk.data().iova());
-                        }
-                    }))
+            assertThat(
+                            both(
+                                    disk,
+                                    (e, i) -> {
+                                        if (i == 0) {
+                                            compare(disk, e, 4, 2);
+                                        } else {
+                                            Disk.transfer(
+                                                    e, IoOpcode.READ, 0, 1, disk.data().iova());
+                                        }
+                                    }))
                     .containsExactly(Status.MISSING_FUSED, 0);
         }
     }
@@ -194,15 +198,21 @@ final class NvmeFusedTest {
     @Test
     void shouldEndBothWhenTheFirstIsRefused() {
         try (var disk = open()) {
-            assertThat(both(disk, (e, i) -> {
-                        pair(disk, e, i);
-                        e.lba(1L << 40);
-                    }))
+            assertThat(
+                            both(
+                                    disk,
+                                    (e, i) -> {
+                                        pair(disk, e, i);
+                                        e.lba(1L << 40);
+                                    }))
                     .containsExactly(Status.LBA_OUT_OF_RANGE, Status.FAILED_FUSED);
-            assertThat(both(disk, (e, i) -> {
-                        pair(disk, e, i);
-                        e.nsid(0);
-                    }))
+            assertThat(
+                            both(
+                                    disk,
+                                    (e, i) -> {
+                                        pair(disk, e, i);
+                                        e.nsid(0);
+                                    }))
                     .containsExactly(Status.INVALID_NAMESPACE, Status.FAILED_FUSED);
             storage.errno = Errno.EIO;
             assertThat(both(disk, (e, i) -> pair(disk, e, i)))
@@ -214,16 +224,20 @@ final class NvmeFusedTest {
     @Test
     void shouldEndTheSecondWithItsOwnStatus() {
         try (var disk = open()) {
-            assertThat(both(disk, (e, i) -> {
-                        pair(disk, e, i);
-                        e.prp1(i == 0 ? disk.data().iova() : 3);
-                    }))
+            assertThat(
+                            both(
+                                    disk,
+                                    (e, i) -> {
+                                        pair(disk, e, i);
+                                        e.prp1(i == 0 ? disk.data().iova() : 3);
+                                    }))
                     .containsExactly(0, Status.INVALID_PRP_OFFSET);
             storage.onSubmit =
                     request ->
                             storage.errno =
                                     request.operation() == StorageOperation.WRITE ? Errno.EIO : 0;
-            assertThat(both(disk, (e, i) -> pair(disk, e, i))).containsExactly(0, Status.WRITE_FAULT);
+            assertThat(both(disk, (e, i) -> pair(disk, e, i)))
+                    .containsExactly(0, Status.WRITE_FAULT);
         }
     }
 

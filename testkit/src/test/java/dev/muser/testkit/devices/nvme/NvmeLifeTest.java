@@ -264,8 +264,7 @@ final class NvmeLifeTest {
             assertThat(registers.csts() & ControllerRegisters.CSTS_SHUTDOWN).isEqualTo(1 << 2);
             storage.release();
             disk.settle();
-            assertThat(registers.csts())
-                    .isEqualTo(READY | ControllerRegisters.CSTS_SHUTDOWN_DONE);
+            assertThat(registers.csts()).isEqualTo(READY | ControllerRegisters.CSTS_SHUTDOWN_DONE);
             disk.driver.reset();
             assertThat(registers.csts()).isEqualTo(READY);
             assertWorks(disk);
@@ -304,15 +303,12 @@ final class NvmeLifeTest {
     @Test
     void shouldServeTheNextClientAfterOneThatIsLost() {
         try (var device =
-                InProcessDevice.of(
-                        ctx ->
-                                new Nvme(
-                                        ctx,
-                                        NvmeOptions.of(
-                                                "TEST",
-                                                List.of(
-                                                        NamespaceOptions.of(
-                                                                storage, 512, "test")))))) {
+                InProcessDevice.of(ctx ->
+                        new Nvme(
+                                ctx,
+                                NvmeOptions.of(
+                                        "TEST",
+                                        List.of(NamespaceOptions.of(storage, 512, "test")))))) {
             {
                 storage.bytes.fill((byte) 9);
                 for (int round = 0; round < 3; round++) {

@@ -38,8 +38,7 @@ final class NvmeMappingTest {
     /** Pages of a file, each mapped by itself, in the opposite order. */
     private static final class Pages implements AutoCloseable {
         final Fd file = MemoryFile.create("pages", PAGES * PAGE);
-        final Mapping mapping =
-                Mapping.shared(file, 0, PAGES * PAGE, Mapping.Access.READ_WRITE);
+        final Mapping mapping = Mapping.shared(file, 0, PAGES * PAGE, Mapping.Access.READ_WRITE);
 
         Pages(Disk disk, long iova) {
             for (int i = 0; i < PAGES; i++) {
@@ -94,16 +93,22 @@ final class NvmeMappingTest {
                     assertThat(pages.bytes(offset, length)).isEqualTo(stored(0, length));
                 }
                 // an entry of PRPs stays inside its page, but two of them do not
-                assertThat(disk.status(e -> Disk.transfer(e, IoOpcode.READ, 8, 16, IOVA + PAGE)
-                                .prp2(IOVA + 2 * PAGE)))
+                assertThat(
+                                disk.status(e ->
+                                        Disk.transfer(e, IoOpcode.READ, 8, 16, IOVA + PAGE)
+                                                .prp2(IOVA + 2 * PAGE)))
                         .isZero();
                 assertThat(pages.bytes(PAGE, 8192)).isEqualTo(stored(4096, 8192));
-                assertThat(disk.status(e -> Disk.transfer(e, IoOpcode.COMPARE, 8, 16, IOVA + PAGE)
-                                .prp2(IOVA + 2 * PAGE)))
+                assertThat(
+                                disk.status(e ->
+                                        Disk.transfer(e, IoOpcode.COMPARE, 8, 16, IOVA + PAGE)
+                                                .prp2(IOVA + 2 * PAGE)))
                         .isZero();
                 storage.bytes.asSlice(1 << 19, 8192).fill((byte) 0);
-                assertThat(disk.status(e -> Disk.transfer(e, IoOpcode.WRITE, 1024, 16, IOVA + PAGE)
-                                .prp2(IOVA + 2 * PAGE)))
+                assertThat(
+                                disk.status(e ->
+                                        Disk.transfer(e, IoOpcode.WRITE, 1024, 16, IOVA + PAGE)
+                                                .prp2(IOVA + 2 * PAGE)))
                         .isZero();
                 assertThat(pages.bytes(PAGE, 8192)).isEqualTo(stored(1 << 19, 8192));
             }
@@ -116,9 +121,10 @@ final class NvmeMappingTest {
             // the second page of the data has no descriptor: its bytes go by message
             var buffer = disk.buffer(PAGE, DmaMemory.MESSAGES);
             for (int opcode : new int[] {IoOpcode.READ, IoOpcode.COMPARE, IoOpcode.WRITE}) {
-                assertThat(disk.status(e ->
-                                Disk.transfer(e, opcode, 3, 16, disk.data().iova())
-                                        .prp2(buffer.iova())))
+                assertThat(
+                                disk.status(e ->
+                                        Disk.transfer(e, opcode, 3, 16, disk.data().iova())
+                                                .prp2(buffer.iova())))
                         .as("opcode %d", opcode)
                         .isZero();
             }
@@ -139,11 +145,12 @@ final class NvmeMappingTest {
                         descriptor.set(JAVA_LONG, 8, 256);
                     }
                     disk.data().segment().fill((byte) 0);
-                    assertThat(disk.status(e ->
-                                    e.opcode(IoOpcode.READ)
-                                            .nsid(1)
-                                            .lba(5)
-                                            .sgl(list, 32, SglList.LAST_SEGMENT)))
+                    assertThat(
+                                    disk.status(e ->
+                                            e.opcode(IoOpcode.READ)
+                                                    .nsid(1)
+                                                    .lba(5)
+                                                    .sgl(list, 32, SglList.LAST_SEGMENT)))
                             .as("a list at 0x%x", list)
                             .isZero();
                     assertThat(disk.data().segment().asSlice(100, 512).toArray(JAVA_BYTE))
@@ -161,11 +168,21 @@ final class NvmeMappingTest {
                 disk.freeQueue(2);
                 int entries = 128;
                 long completions = 4 * PAGE;
-                assertThat(disk.admin(AdminOpcode.CREATE_COMPLETION_QUEUE, e ->
-                                e.prp1(IOVA + completions).cdw10(511 << 16 | 2).cdw11(1)))
+                assertThat(
+                                disk.admin(
+                                        AdminOpcode.CREATE_COMPLETION_QUEUE,
+                                        e ->
+                                                e.prp1(IOVA + completions)
+                                                        .cdw10(511 << 16 | 2)
+                                                        .cdw11(1)))
                         .isZero();
-                assertThat(disk.admin(AdminOpcode.CREATE_SUBMISSION_QUEUE, e ->
-                                e.prp1(IOVA).cdw10((entries - 1) << 16 | 2).cdw11(2 << 16 | 1)))
+                assertThat(
+                                disk.admin(
+                                        AdminOpcode.CREATE_SUBMISSION_QUEUE,
+                                        e ->
+                                                e.prp1(IOVA)
+                                                        .cdw10((entries - 1) << 16 | 2)
+                                                        .cdw11(2 << 16 | 1)))
                         .isZero();
                 int tail = 0;
                 for (int i = 0; i < 2000; i++) {
@@ -184,7 +201,11 @@ final class NvmeMappingTest {
                     assertThat(completion.get(JAVA_SHORT, 14) >>> 1).isZero();
                     assertThat(completion.get(JAVA_SHORT, 8)).isEqualTo((short) tail);
                     disk.driver.doorbells().completionHead(2, (at + 1) % 512);
-                    assertThat(disk.data().segment().asSlice(512L * (i % 128), 512).toArray(JAVA_BYTE))
+                    assertThat(
+                                    disk.data()
+                                            .segment()
+                                            .asSlice(512L * (i % 128), 512)
+                                            .toArray(JAVA_BYTE))
                             .isEqualTo(stored(512L * i, 512));
                 }
             }
@@ -196,11 +217,15 @@ final class NvmeMappingTest {
         try (var disk = open()) {
             try (var pages = new Pages(disk, IOVA)) {
                 disk.freeQueue(2);
-                assertThat(disk.admin(AdminOpcode.CREATE_COMPLETION_QUEUE, e ->
-                                e.prp1(IOVA + PAGE).cdw10(15 << 16 | 2).cdw11(1)))
+                assertThat(
+                                disk.admin(
+                                        AdminOpcode.CREATE_COMPLETION_QUEUE,
+                                        e -> e.prp1(IOVA + PAGE).cdw10(15 << 16 | 2).cdw11(1)))
                         .isZero();
-                assertThat(disk.admin(AdminOpcode.CREATE_SUBMISSION_QUEUE, e ->
-                                e.prp1(IOVA).cdw10(15 << 16 | 2).cdw11(2 << 16 | 1)))
+                assertThat(
+                                disk.admin(
+                                        AdminOpcode.CREATE_SUBMISSION_QUEUE,
+                                        e -> e.prp1(IOVA).cdw10(15 << 16 | 2).cdw11(2 << 16 | 1)))
                         .isZero();
                 for (int i = 0; i < 10; i++) {
                     var entry = pages.at(i % 16 * 64L).asSlice(0, 64).fill((byte) 0);

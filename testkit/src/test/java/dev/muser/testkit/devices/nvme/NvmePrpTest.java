@@ -35,15 +35,14 @@ final class NvmePrpTest {
 
     private static int read(Disk disk, int bytes, long prp1, long prp2) {
         return disk.status(e ->
-                e.opcode(IoOpcode.READ)
-                        .nsid(1)
-                        .cdw12(bytes / BLOCK - 1)
-                        .prp1(prp1)
-                        .prp2(prp2));
+                e.opcode(IoOpcode.READ).nsid(1).cdw12(bytes / BLOCK - 1).prp1(prp1).prp2(prp2));
     }
 
     private void assertRead(DmaBuffer buffer, long at, long from, long length) {
-        assertThat(buffer.segment().asSlice(at, length).mismatch(storage.bytes.asSlice(from, length)))
+        assertThat(
+                        buffer.segment()
+                                .asSlice(at, length)
+                                .mismatch(storage.bytes.asSlice(from, length)))
                 .as("%d bytes at 0x%x", length, at)
                 .isEqualTo(-1);
     }
@@ -73,7 +72,8 @@ final class NvmePrpTest {
             var buffer = disk.buffer(4 * PAGE, memory);
             long first = buffer.iova();
             for (int offset : new int[] {1, 2, 3, 4093}) {
-                assertThat(read(disk, BLOCK, first + offset, 0)).isEqualTo(Status.INVALID_PRP_OFFSET);
+                assertThat(read(disk, BLOCK, first + offset, 0))
+                        .isEqualTo(Status.INVALID_PRP_OFFSET);
             }
             for (int offset : new int[] {1, 4, 8, 512, 4088}) {
                 assertThat(read(disk, 2 * PAGE, first, first + PAGE + offset))
@@ -124,7 +124,10 @@ final class NvmePrpTest {
                 long at = 8L * start;
                 for (int i = 1; i < pages; i++) {
                     if (at == PAGE - 8 && i < pages - 1) {
-                        entry(list, at, list.iova(PAGE)); // the last one of a page leads to the next
+                        entry(
+                                list,
+                                at,
+                                list.iova(PAGE)); // the last one of a page leads to the next
                         at = PAGE;
                     }
                     entry(list, at, buffer.iova((long) (pages - 1 - i) * PAGE));
@@ -166,7 +169,8 @@ final class NvmePrpTest {
             var list = disk.buffer(PAGE, memory);
             entry(list, 0, buffer.iova(PAGE));
             entry(list, 8, NOWHERE);
-            for (long nowhere : new long[] {NOWHERE, 0, -4096, Long.MIN_VALUE, Long.MAX_VALUE - 4095}) {
+            for (long nowhere :
+                    new long[] {NOWHERE, 0, -4096, Long.MIN_VALUE, Long.MAX_VALUE - 4095}) {
                 assertThat(read(disk, BLOCK, nowhere, 0)).isEqualTo(Status.DATA_TRANSFER_ERROR);
                 assertThat(read(disk, 2 * PAGE, buffer.iova(), nowhere))
                         .isEqualTo(Status.DATA_TRANSFER_ERROR);
@@ -189,7 +193,8 @@ final class NvmePrpTest {
         try (var disk = open(memory)) {
             var forReading = disk.function.dma().allocate(2 * PAGE, DmaAccess.READ, memory);
             var forWriting = disk.function.dma().allocate(2 * PAGE, DmaAccess.WRITE, memory);
-            assertThat(read(disk, BLOCK, forReading.iova(), 0)).isEqualTo(Status.DATA_TRANSFER_ERROR);
+            assertThat(read(disk, BLOCK, forReading.iova(), 0))
+                    .isEqualTo(Status.DATA_TRANSFER_ERROR);
             assertThat(forReading.segment().toArray(JAVA_BYTE)).containsOnly(0);
             assertThat(read(disk, BLOCK, forWriting.iova(), 0)).isZero();
             assertRead(forWriting, 0, 0, BLOCK);

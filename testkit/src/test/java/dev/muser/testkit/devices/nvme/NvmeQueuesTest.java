@@ -84,7 +84,11 @@ final class NvmeQueuesTest {
             for (int i = 1; i <= QUEUES; i++) {
                 pairs[i] =
                         new QueuePair(
-                                disk.driver.doorbells(), i, 8, disk.function.dma(), DmaMemory.PAGES);
+                                disk.driver.doorbells(),
+                                i,
+                                8,
+                                disk.function.dma(),
+                                DmaMemory.PAGES);
             }
             var completions = new BitSet();
             int[] usedBy = new int[QUEUES + 1]; // the completion queue of each submission queue
@@ -99,10 +103,12 @@ final class NvmeQueuesTest {
                     case 0 -> {
                         expected = completions.get(id) ? Status.INVALID_QUEUE_ID : 0;
                         status =
-                                disk.admin(AdminOpcode.CREATE_COMPLETION_QUEUE, e ->
-                                        e.prp1(prp.completions().iova())
-                                                .cdw10(7 << 16 | id)
-                                                .cdw11(1));
+                                disk.admin(
+                                        AdminOpcode.CREATE_COMPLETION_QUEUE,
+                                        e ->
+                                                e.prp1(prp.completions().iova())
+                                                        .cdw10(7 << 16 | id)
+                                                        .cdw11(1));
                         completions.set(id);
                     }
                     case 1 -> {
@@ -122,10 +128,12 @@ final class NvmeQueuesTest {
                                                 ? Status.INVALID_QUEUE_ID
                                                 : Status.INVALID_COMPLETION_QUEUE;
                         status =
-                                disk.admin(AdminOpcode.CREATE_SUBMISSION_QUEUE, e ->
-                                        e.prp1(prp.submissions().iova())
-                                                .cdw10(7 << 16 | id)
-                                                .cdw11(target << 16 | 1));
+                                disk.admin(
+                                        AdminOpcode.CREATE_SUBMISSION_QUEUE,
+                                        e ->
+                                                e.prp1(prp.submissions().iova())
+                                                        .cdw10(7 << 16 | id)
+                                                        .cdw11(target << 16 | 1));
                         usedBy[id] = right ? target : usedBy[id];
                     }
                     default -> {
@@ -207,7 +215,9 @@ final class NvmeQueuesTest {
             assertThat(storage.held).hasSize(5);
             assertThat(admin.completions().advance()).isFalse();
             storage.release();
-            assertThat(disk.await(pair.completions(), 5)).extracting(Disk.Done::status).containsOnly(0);
+            assertThat(disk.await(pair.completions(), 5))
+                    .extracting(Disk.Done::status)
+                    .containsOnly(0);
             assertThat(disk.await(admin.completions(), 1))
                     .extracting(Disk.Done::cid, Disk.Done::status)
                     .containsExactly(tuple(0x80, 0));
@@ -288,7 +298,9 @@ final class NvmeQueuesTest {
             assertThat(storage.asked).isEmpty();
             flush(pair.submissions(), 1);
             pair.submit();
-            assertThat(disk.await(pair.completions(), 1)).extracting(Disk.Done::status).containsOnly(0);
+            assertThat(disk.await(pair.completions(), 1))
+                    .extracting(Disk.Done::status)
+                    .containsOnly(0);
         }
     }
 

@@ -29,11 +29,8 @@ final class NvmeSglTest {
 
     /** Reads so many blocks by a descriptor in the command. */
     private static int read(Disk disk, int blocks, long address, int length, int type) {
-        return disk.status(e ->
-                e.opcode(IoOpcode.READ)
-                        .nsid(1)
-                        .cdw12(blocks - 1)
-                        .sgl(address, length, type));
+        return disk.status(
+                e -> e.opcode(IoOpcode.READ).nsid(1).cdw12(blocks - 1).sgl(address, length, type));
     }
 
     private static int read(Disk disk, int blocks, SglList list, int descriptors) {
@@ -47,10 +44,12 @@ final class NvmeSglTest {
             var buffer = disk.buffer(1 << 16, memory);
             for (int offset : new int[] {0, 1, 3, 4, 511, 4095}) {
                 buffer.segment().fill((byte) 0);
-                assertThat(read(disk, 17, buffer.iova(offset), 17 * BLOCK, SglList.DATA_BLOCK)).isZero();
-                assertThat(buffer.segment()
-                                .asSlice(offset, 17 * BLOCK)
-                                .mismatch(storage.bytes.asSlice(0, 17 * BLOCK)))
+                assertThat(read(disk, 17, buffer.iova(offset), 17 * BLOCK, SglList.DATA_BLOCK))
+                        .isZero();
+                assertThat(
+                                buffer.segment()
+                                        .asSlice(offset, 17 * BLOCK)
+                                        .mismatch(storage.bytes.asSlice(0, 17 * BLOCK)))
                         .isEqualTo(-1);
                 assertThat(buffer.segment().get(JAVA_BYTE, offset + 17 * BLOCK)).isZero();
             }
@@ -75,9 +74,10 @@ final class NvmeSglTest {
             long from = 0;
             for (int length : lengths) {
                 at -= length + 7;
-                assertThat(buffer.segment()
-                                .asSlice(at, length)
-                                .mismatch(storage.bytes.asSlice(from, length)))
+                assertThat(
+                                buffer.segment()
+                                        .asSlice(at, length)
+                                        .mismatch(storage.bytes.asSlice(from, length)))
                         .isEqualTo(-1);
                 from += length;
             }
@@ -102,11 +102,20 @@ final class NvmeSglTest {
             first.dataBlock(buffer.iova(), 0).segment(middle.iova(), 3 * ENTRY, false);
             // 0 + 1000 + 1896 + 1200 bytes
             assertThat(read(disk, 8, first.iova(), 2 * ENTRY, SglList.SEGMENT)).isZero();
-            assertThat(buffer.segment().asSlice(1000, 1000).mismatch(storage.bytes.asSlice(0, 1000)))
+            assertThat(
+                            buffer.segment()
+                                    .asSlice(1000, 1000)
+                                    .mismatch(storage.bytes.asSlice(0, 1000)))
                     .isEqualTo(-1);
-            assertThat(buffer.segment().asSlice(8192, 1896).mismatch(storage.bytes.asSlice(1000, 1896)))
+            assertThat(
+                            buffer.segment()
+                                    .asSlice(8192, 1896)
+                                    .mismatch(storage.bytes.asSlice(1000, 1896)))
                     .isEqualTo(-1);
-            assertThat(buffer.segment().asSlice(2048, 1200).mismatch(storage.bytes.asSlice(2896, 1200)))
+            assertThat(
+                            buffer.segment()
+                                    .asSlice(2048, 1200)
+                                    .mismatch(storage.bytes.asSlice(2896, 1200)))
                     .isEqualTo(-1);
         }
     }
@@ -117,8 +126,22 @@ final class NvmeSglTest {
         try (var disk = open(memory)) {
             var buffer = disk.buffer(8192, memory);
             int[] types = {
-                SglList.BIT_BUCKET, SglList.KEYED_DATA_BLOCK, 0x50, 0x60, 0x80, 0xe0, 0xf0, // types
-                0x01, 0x02, 0x0a, 0x0f, 0x21, 0x31, 0x3f, 0x41, 0x4f // sub types
+                SglList.BIT_BUCKET,
+                SglList.KEYED_DATA_BLOCK,
+                0x50,
+                0x60,
+                0x80,
+                0xe0,
+                0xf0, // types
+                0x01,
+                0x02,
+                0x0a,
+                0x0f,
+                0x21,
+                0x31,
+                0x3f,
+                0x41,
+                0x4f // sub types
             };
             var list = new SglList(disk.buffer(4096, memory), 0, 2);
             for (int type : types) {
@@ -170,15 +193,21 @@ final class NvmeSglTest {
                             .as("type 0x%02x, %d bytes", type, length)
                             .isEqualTo(invalid);
                 }
-                assertThat(read(disk, 1, NOWHERE, ENTRY, type)).isEqualTo(Status.DATA_TRANSFER_ERROR);
+                assertThat(read(disk, 1, NOWHERE, ENTRY, type))
+                        .isEqualTo(Status.DATA_TRANSFER_ERROR);
             }
             // nothing follows the last segment
             for (boolean isLast : new boolean[] {true, false}) {
-                list.begin().dataBlock(buffer.iova(), BLOCK).segment(lists.iova(4096), ENTRY, isLast);
+                list.begin()
+                        .dataBlock(buffer.iova(), BLOCK)
+                        .segment(lists.iova(4096), ENTRY, isLast);
                 assertThat(read(disk, 1, list, 2)).isEqualTo(invalid);
                 // and a segment is announced by the last descriptor of another
-                list.begin().segment(lists.iova(4096), ENTRY, isLast).dataBlock(buffer.iova(), BLOCK);
-                assertThat(read(disk, 1, list.iova(), 2 * ENTRY, SglList.SEGMENT)).isEqualTo(invalid);
+                list.begin()
+                        .segment(lists.iova(4096), ENTRY, isLast)
+                        .dataBlock(buffer.iova(), BLOCK);
+                assertThat(read(disk, 1, list.iova(), 2 * ENTRY, SglList.SEGMENT))
+                        .isEqualTo(invalid);
             }
             assertThat(storage.asked).isEmpty();
         }

@@ -150,7 +150,8 @@ final class NvmeStatusTest {
     @Test
     void shouldRefuseReservedValuesOfPsdtAndFuse() {
         try (var disk = open()) {
-            for (int opcode : new int[] {IoOpcode.READ, IoOpcode.WRITE, IoOpcode.DATASET_MANAGEMENT}) {
+            for (int opcode :
+                    new int[] {IoOpcode.READ, IoOpcode.WRITE, IoOpcode.DATASET_MANAGEMENT}) {
                 assertThat(disk.status(e -> entry(disk, e, opcode, 1).psdt(3)))
                         .as("opcode %d", opcode)
                         .isEqualTo(Status.INVALID_FIELD);
