@@ -88,13 +88,25 @@ final class Doorbells {
     /**
      * Uses pages of the driver's from now on, for all queues but the admin ones.
      *
-     * @return false when they are not shared with this process: there is no looking at them
+     * @return false when they are not shared with this process: there is no looking at them, and
+     *     all stays as it was
      */
     boolean useBuffer(long shadowPage, long eventPage) {
+        long oldShadow = shadow.iova();
+        long oldEvents = events.iova();
+        set(shadowPage, eventPage);
+        boolean shared = shadow.isDirect() && events.isDirect();
+        if (shared) {
+            shadowed = true;
+        } else {
+            set(oldShadow, oldEvents);
+        }
+        return shared;
+    }
+
+    private void set(long shadowPage, long eventPage) {
         shadow.set(shadowPage, PAGE, DmaAccess.READ_WRITE);
         events.set(eventPage, PAGE, DmaAccess.READ_WRITE);
-        shadowed = shadow.isDirect() && events.isDirect();
-        return shadowed;
     }
 
     /** Asks the driver to ring when it moves this tail on; returns false when memory is gone. */
