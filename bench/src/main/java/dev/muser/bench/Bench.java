@@ -68,12 +68,30 @@ public final class Bench {
                 messages(folder, Policy.POLLING, client, server);
             }
         }
+        disks(folder, client, server);
         if (wants(Benchmark.START)) {
             StartUp.measure(folder, options.starts()).forEach(this::add);
         }
         if (wants(Benchmark.IDLE)) {
             IdleDevices.measure(folder, options.idleDevices()).forEach(this::add);
         }
+    }
+
+    private void disks(Path folder, int client, int server) {
+        if (options.benchmarks().stream().noneMatch(Benchmark::hasDisks)) {
+            return;
+        }
+        if (client == server) {
+            report.note("disks are left out: they take two CPUs, and there is one");
+            return;
+        }
+        var disks = new Disks(options, report, this::add, folder, server);
+        pinned(
+                client,
+                () -> {
+                    disks.run(options.benchmarks());
+                    return true;
+                });
     }
 
     private boolean wants(Benchmark benchmark) {
@@ -136,7 +154,8 @@ public final class Bench {
             case DMA_4K_MESSAGES -> DmaProbes.messages(setup, rounds, 4096);
             case DMA_1M_MESSAGES -> DmaProbes.messages(setup, rounds, 1 << 20);
             case INTERRUPT -> InterruptProbes.interrupt(setup, rounds);
-            case ALLOCATION, START, IDLE -> throw new AssertionError(benchmark);
+            case ALLOCATION, START, IDLE, NVME, NVME_FILE, NVME_IDLE ->
+                    throw new AssertionError(benchmark);
         };
     }
 

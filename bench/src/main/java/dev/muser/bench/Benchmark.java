@@ -1,7 +1,9 @@
 package dev.muser.bench;
 
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** What can be measured, and beside which floor. */
@@ -19,7 +21,10 @@ public enum Benchmark {
     INTERRUPT("posted write to eventfd seen", "eventfd there, eventfd back"),
     ALLOCATION("bytes allocated for each message", "none"),
     START("process started to first reply", "JVM that does nothing"),
-    IDLE("idle devices in one process", "process without devices");
+    IDLE("idle devices in one process", "process without devices"),
+    NVME("NVMe disks of nothing and of memory", "cache lines, copies"),
+    NVME_FILE("NVMe disk in a file", "fio with io_uring on the same file and CPU"),
+    NVME_IDLE("NVMe disks that idle, that share, and what they allocate", "none");
 
     private final String title;
     private final String floor;
@@ -62,6 +67,26 @@ public enum Benchmark {
                                 Arrays.stream(values())
                                         .map(Benchmark::id)
                                         .collect(Collectors.joining(", "))));
+    }
+
+    /** Returns all but those of disks, which take minutes. */
+    public static Set<Benchmark> usual() {
+        return EnumSet.range(READ, IDLE);
+    }
+
+    /**
+     * Finds what a name on a command line stands for: one by its {@link #id}, and by "nvme" all of
+     * disks.
+     *
+     * @throws IllegalArgumentException when there is none; says which there are
+     */
+    public static Set<Benchmark> named(String name) {
+        return name.equals(NVME.id()) ? EnumSet.range(NVME, NVME_IDLE) : EnumSet.of(of(name));
+    }
+
+    /** Whether it is about NVMe disks. */
+    boolean hasDisks() {
+        return compareTo(NVME) >= 0;
     }
 
     /** Whether it is about messages between a client and a server, and so depends on the policy. */

@@ -39,7 +39,11 @@ final class ChildJvm implements AutoCloseable {
 
     /** Starts one; returns at once. Its errors go where this process's go. */
     static ChildJvm start(Class<?> main, String... arguments) {
-        var command = new ArrayList<>(command(main));
+        return start(List.of(), main, arguments);
+    }
+
+    private static ChildJvm start(List<String> jvmOptions, Class<?> main, String... arguments) {
+        var command = new ArrayList<>(command(jvmOptions, main));
         command.addAll(Arrays.asList(arguments));
         try {
             var process =
@@ -54,7 +58,12 @@ final class ChildJvm implements AutoCloseable {
 
     /** Starts one and waits until it {@linkplain #sayReady says} that it is ready. */
     static ChildJvm startReady(Class<?> main, String... arguments) {
-        var child = start(main, arguments);
+        return startReady(List.of(), main, arguments);
+    }
+
+    /** As {@link #startReady(Class, String...)}, with options for the JVM beside this one's. */
+    static ChildJvm startReady(List<String> jvmOptions, Class<?> main, String... arguments) {
+        var child = start(jvmOptions, main, arguments);
         var line = child.readLine();
         if (!line.equals(READY)) {
             child.close();
@@ -63,7 +72,7 @@ final class ChildJvm implements AutoCloseable {
         return child;
     }
 
-    private static List<String> command(Class<?> main) {
+    private static List<String> command(List<String> jvmOptions, Class<?> main) {
         var command = new ArrayList<String>();
         command.add(System.getProperty("java.home") + "/bin/java");
         for (var argument : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
@@ -72,6 +81,7 @@ final class ChildJvm implements AutoCloseable {
                 command.add(argument);
             }
         }
+        command.addAll(jvmOptions);
         if (main.getModule().isNamed()) {
             var path = System.getProperty("jdk.module.path");
             if (path != null) {

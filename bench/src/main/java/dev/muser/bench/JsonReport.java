@@ -55,6 +55,33 @@ final class JsonReport implements Report {
     }
 
     @Override
+    public void add(DiskFigure f) {
+        var text = new StringWriter();
+        try (var json = factory.createGenerator(ObjectWriteContext.empty(), text)) {
+            json.writeStartObject();
+            json.writeStringProperty("benchmark", f.benchmark().id());
+            json.writeStringProperty("what", f.what());
+            json.writeStringProperty("unit", "ns");
+            number(json, "perSecond", f.perSecond());
+            number(json, "mean", f.mean());
+            number(json, "p50", f.p50());
+            number(json, "p99", f.p99());
+            number(json, "p999", f.p999());
+            if (f.floorIs() == null) {
+                json.writeNullProperty("floorIs");
+            } else {
+                json.writeStringProperty("floorIs", f.floorIs());
+            }
+            number(json, "floor", f.floor());
+            number(json, "ratio", f.ratio());
+            number(json, "peerPerSecond", f.peer());
+            number(json, "ofPeer", f.ofPeer());
+            json.writeEndObject();
+        }
+        out.println(text);
+    }
+
+    @Override
     public void note(String text) {
         // for people
     }

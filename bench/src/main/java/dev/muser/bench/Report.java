@@ -6,6 +6,8 @@ sealed interface Report permits TextReport, JsonReport {
 
     void add(Measurement measurement);
 
+    void add(DiskFigure figure);
+
     /** Something that a reader has to know. */
     void note(String text);
 }

@@ -5,7 +5,10 @@ import java.util.Locale;
 
 /** A table to read. */
 final class TextReport implements Report {
+    private static final String DISK = "%-38s %9s %9s %9s %9s %9s %9s %7s %9s %7s";
+
     private final PrintStream out;
+    private String header = "";
 
     TextReport(PrintStream out) {
         this.out = out;
@@ -21,13 +24,21 @@ final class TextReport implements Report {
                                 clientCpu,
                                 clientCpu,
                                 serverCpu));
-        out.println(
-                "%-38s %-8s %10s %10s %10s %10s %7s"
-                        .formatted("", "", "p50", "p99", "floor p50", "p99", "ratio"));
+    }
+
+    /** Prints the line above a table, when it is not the one that was printed last. */
+    private void header(String line) {
+        if (!line.equals(header)) {
+            header = line;
+            out.println(line);
+        }
     }
 
     @Override
     public void add(Measurement m) {
+        header(
+                "%-38s %-8s %10s %10s %10s %10s %7s"
+                        .formatted("", "", "p50", "p99", "floor p50", "p99", "ratio"));
         out.println(
                 "%-38s %-8s %10s %10s %10s %10s %7s"
                         .formatted(
@@ -39,6 +50,33 @@ final class TextReport implements Report {
                                 value(m.floor99(), m.unit()),
                                 Double.isNaN(m.ratio()) ? "" : number("%.2f x", m.ratio()))
                         .stripTrailing());
+    }
+
+    @Override
+    public void add(DiskFigure f) {
+        header(
+                DISK.formatted(
+                        "", "/s", "mean", "p50", "p99", "p99.9", "floor", "ratio", "peer",
+                        "of it"));
+        out.println(
+                DISK.formatted(
+                                f.what(),
+                                count(f.perSecond()),
+                                value(f.mean(), "ns"),
+                                value(f.p50(), "ns"),
+                                value(f.p99(), "ns"),
+                                value(f.p999(), "ns"),
+                                value(f.floor(), "ns"),
+                                Double.isNaN(f.ratio()) ? "" : number("%.2f x", f.ratio()),
+                                Double.isNaN(f.peer()) ? "" : count(f.peer()),
+                                Double.isNaN(f.peer()) ? "" : number("%.2f x", f.ofPeer()))
+                        .stripTrailing());
+    }
+
+    private static String count(double perSecond) {
+        return perSecond < 1e6
+                ? number("%.1f k", perSecond / 1e3)
+                : number("%.2f M", perSecond / 1e6);
     }
 
     @Override

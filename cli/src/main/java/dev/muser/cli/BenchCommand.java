@@ -37,13 +37,17 @@ final class BenchCommand extends BaseCommand implements Callable<Integer> {
             paramLabel = "BENCHMARK",
             arity = "0..*",
             completionCandidates = BenchCommand.Names.class,
-            description = "Which ones; all unless given. --list names them.")
+            description =
+                    "Which ones; all but those of NVMe disks unless given, all of those by nvme."
+                            + " --list names them.")
     private List<String> names = List.of();
 
     @Option(names = "--list", description = "List the benchmarks and their floors, and end.")
     private boolean list;
 
-    @Option(names = "--quick", description = "Take less than 15 seconds, and be less exact.")
+    @Option(
+            names = "--quick",
+            description = "Take less than 15 seconds, a minute for disks, and be less exact.")
     private boolean quick;
 
     @Option(
@@ -102,10 +106,12 @@ final class BenchCommand extends BaseCommand implements Callable<Integer> {
 
     private Set<Benchmark> benchmarks() {
         if (names.isEmpty()) {
-            return EnumSet.allOf(Benchmark.class);
+            return Benchmark.usual();
         }
         try {
-            return names.stream().map(Benchmark::of).collect(Collectors.toSet());
+            return names.stream()
+                    .flatMap(name -> Benchmark.named(name).stream())
+                    .collect(Collectors.toSet());
         } catch (IllegalArgumentException e) {
             throw new UserError(String.valueOf(e.getMessage()));
         }

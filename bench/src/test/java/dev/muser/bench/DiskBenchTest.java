@@ -1,0 +1,102 @@
+package dev.muser.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Disks are driven for a moment, with their processes; what is measured is not judged. */
+class DiskBenchTest {
+    private static final BenchOptions MOMENT =
+            BenchOptions.DEFAULTS
+                    .withTime(Duration.ofMillis(10), Duration.ofMillis(2))
+                    .withStarts(1)
+                    .withJson(true);
+
+    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+
+    private List<Measurement> run(Benchmark benchmark) {
+        return Bench.run(
+                MOMENT.withBenchmarks(Set.of(benchmark)),
+                new PrintStream(bytes, true, StandardCharsets.UTF_8));
+    }
+
+    private List<String> lines() {
+        return bytes.toString(StandardCharsets.UTF_8).lines().skip(1).toList();
+    }
+
+    @Test
+    void shouldMeasureEachLoadOfEachDisk() {
+        run(Benchmark.NVME);
+
+        assertThat(lines()).hasSameSizeAs(DiskSpeeds.cases());
+        assertThat(lines())
+                .allSatisfy(line ->
+                        assertThat(line)
+                                .startsWith("{\"benchmark\":\"nvme\",\"what\":\"")
+                                .containsPattern("\"perSecond\":[1-9]")
+                                .containsPattern("\"p999\":[1-9]"));
+        assertThat(lines().getFirst())
+                .contains(
+                        "null, 4 KiB read, depth 1\"", "\"floorIs\":\"cache line there and back\"")
+                .contains("\"peerPerSecond\":1490000.0");
+    }
+
+    @Test
+    void shouldMeasureAFileBesideFioWhereThereIsOne() {
+        run(Benchmark.NVME_FILE);
+
+        assertThat(lines()).hasSize(8);
+        var ratio = Fio.find().isPresent() ? "\"ratio\":[0-9.]+" : "\"ratio\":null";
+        assertThat(lines()).allSatisfy(line -> assertThat(line).containsPattern(ratio));
+    }
+
+    @Test
+    void shouldTellWhatIdleDisksCost() {
+        var results = run(Benchmark.NVME_IDLE);
+
+        assertThat(results)
+                .extracting(Measurement::what)
+                .contains(
+                        "idle, doorbell buffer: wake-ups",
+                        "allocated for each command",
+                        "slowest of them, of the mean");
+        assertThat(results).allSatisfy(m -> assertThat(m.p50()).isNotNegative());
+    }
+
+    @Test
+    void shouldReadTheLogOfPauses(@TempDir Path folder) throws IOException {
+        var file = folder.resolve("gc.log");
+        Files.writeString(
+                file,
+                """
+                [0.1s] GC(0) Pause Young (Allocation Failure) 2M->1M(8M) 1.250ms
+                [0.1s] Safepoint "GenCollectForAllocation", Time since last: 5 ns, Reaching \
+                safepoint: 1 ns, At safepoint: 1 ns, Total: 2000000 ns
+                [0.2s] GC(1) Pause Full (System.gc()) 2M->1M(8M) 0.500ms
+                """);
+
+        var log = new GcLog(file);
+
+        assertThat(log.since(0)).isEqualTo(new GcLog.Pauses(2, 1.25, 2));
+        assertThat(log.since(2)).isEqualTo(new GcLog.Pauses(1, 0.5, 0));
+        assertThat(log.size()).isEqualTo(3);
+    }
+
+    @Test
+    void shouldKeepDisksOutUnlessTheyAreNamed() {
+        assertThat(Benchmark.usual()).noneMatch(Benchmark::hasDisks);
+        assertThat(Benchmark.named("nvme"))
+                .containsExactly(Benchmark.NVME, Benchmark.NVME_FILE, Benchmark.NVME_IDLE);
+        assertThat(Benchmark.named("idle")).containsExactly(Benchmark.IDLE);
+    }
+}
