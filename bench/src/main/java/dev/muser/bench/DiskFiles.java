@@ -6,7 +6,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import org.HdrHistogram.Histogram;
@@ -28,8 +30,19 @@ final class DiskFiles {
         this.serverCpu = serverCpu;
     }
 
+    static List<DiskCase> cases() {
+        var cases = new ArrayList<DiskCase>();
+        for (var kind : List.of("buffered", "direct")) {
+            for (int writes : new int[] {DiskCase.READ, DiskCase.WRITE}) {
+                cases.add(DiskCase.of(kind, 4096, writes, 1));
+                cases.add(DiskCase.of(kind, 4096, writes, 32));
+            }
+        }
+        return cases;
+    }
+
     /** On the driver's thread. */
-    void run(ChildJvm server, Path folder) {
+    void run(ChildJvm server, Path folder, List<DiskCase> cases) {
         var fio = Fio.find();
         if (fio.isEmpty()) {
             report.note(
@@ -38,15 +51,10 @@ final class DiskFiles {
         }
         var image = folder.resolve("disk.img");
         write(image);
-        for (var kind : new String[] {"buffered", "direct"}) {
-            for (int writes : new int[] {DiskCase.READ, DiskCase.WRITE}) {
-                for (int depth : new int[] {1, 32}) {
-                    var what = DiskCase.of(kind, 4096, writes, depth);
-                    var socket = server.ask("disk %s 4096 MAPPED sleep %s".formatted(kind, image));
-                    report.add(measure(what, Path.of(socket), image, fio));
-                    server.ask("drop");
-                }
-            }
+        for (var what : cases) {
+            var socket = server.ask("disk %s 4096 MAPPED sleep %s".formatted(what.kind(), image));
+            report.add(measure(what, Path.of(socket), image, fio));
+            server.ask("drop");
         }
     }
 

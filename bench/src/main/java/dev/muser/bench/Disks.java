@@ -32,11 +32,17 @@ final class Disks {
             report.note(
                     "disk and driver poll on CPUs of their own; peer: the fastest target in C, as"
                             + " measured once on another machine");
-            with(server -> new DiskSpeeds(options, report, serverCpu).run(server), List.of());
+            with(
+                    server ->
+                            new DiskSpeeds(options, report, serverCpu)
+                                    .run(server, DiskSpeeds.cases()),
+                    List.of());
         }
         if (wanted.contains(Benchmark.NVME_FILE)) {
             with(
-                    server -> new DiskFiles(options, report, serverCpu).run(server, folder),
+                    server ->
+                            new DiskFiles(options, report, serverCpu)
+                                    .run(server, folder, DiskFiles.cases()),
                     List.of());
         }
         if (wanted.contains(Benchmark.NVME_IDLE)) {

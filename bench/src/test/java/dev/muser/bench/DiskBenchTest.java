@@ -2,6 +2,7 @@ package dev.muser.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.linux.Affinity;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -22,6 +23,8 @@ class DiskBenchTest {
                     .withStarts(1)
                     .withJson(true);
 
+    private static final int CPU = Affinity.get().length() - 1;
+
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
     private List<Measurement> run(Benchmark benchmark) {
@@ -30,15 +33,31 @@ class DiskBenchTest {
                 new PrintStream(bytes, true, StandardCharsets.UTF_8));
     }
 
+    private Report report() {
+        return new JsonReport(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+    }
+
     private List<String> lines() {
-        return bytes.toString(StandardCharsets.UTF_8).lines().skip(1).toList();
+        return bytes.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+
+    private static ChildJvm server(Path folder) {
+        return ChildJvm.startReady(DiskServer.class, folder.resolve("disk").toString(), "" + CPU);
     }
 
     @Test
-    void shouldMeasureEachLoadOfEachDisk() {
-        run(Benchmark.NVME);
+    void shouldMeasureLoadsOfDisks(@TempDir Path folder) {
+        var cases =
+                List.of(
+                        DiskCase.of("null", 4096, DiskCase.READ, 1),
+                        DiskCase.of("memory", 4096, DiskCase.HALF, 32),
+                        DiskCase.of("null", 512, DiskCase.WRITE, 16).withQueues(2),
+                        DiskCase.of("null", 4096, DiskCase.READ, 4).withShadow());
+        try (var server = server(folder)) {
+            new DiskSpeeds(MOMENT, report(), CPU).run(server, cases);
+        }
 
-        assertThat(lines()).hasSameSizeAs(DiskSpeeds.cases());
+        assertThat(lines()).hasSameSizeAs(cases);
         assertThat(lines())
                 .allSatisfy(line ->
                         assertThat(line)
@@ -52,12 +71,14 @@ class DiskBenchTest {
     }
 
     @Test
-    void shouldMeasureAFileBesideFioWhereThereIsOne() {
-        run(Benchmark.NVME_FILE);
+    void shouldMeasureAFileBesideFioWhereThereIsOne(@TempDir Path folder) {
+        try (var server = server(folder)) {
+            new DiskFiles(MOMENT, report(), CPU)
+                    .run(server, folder, List.of(DiskCase.of("buffered", 4096, DiskCase.READ, 4)));
+        }
 
-        assertThat(lines()).hasSize(8);
         var ratio = Fio.find().isPresent() ? "\"ratio\":[0-9.]+" : "\"ratio\":null";
-        assertThat(lines()).allSatisfy(line -> assertThat(line).containsPattern(ratio));
+        assertThat(lines()).singleElement().asString().containsPattern(ratio);
     }
 
     @Test
