@@ -41,6 +41,7 @@ public final class Nvme implements Device {
     public Nvme(DeviceContext ctx, NvmeOptions options) {
         ctx.identity(VENDOR, DEVICE).subsystem(VENDOR, DEVICE).classCode(1, 8, 2).revision(1);
         ctx.intx();
+        ctx.errorSignal(); // never sent; QEMU warns of devices that have none
         ctx.capability(new PowerManagement());
         ctx.capability(Msi.maskable(MSI_VECTORS));
         ctx.capability(
