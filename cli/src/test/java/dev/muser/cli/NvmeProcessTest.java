@@ -190,11 +190,11 @@ class NvmeProcessTest {
                     driver.sync(disk).write(0, 8, buffer, 0);
 
                     assertThat(said("inspect", socket.toString()))
-                            .contains("1b36:0010", "ready", "4M  blocks of 512  read-write")
+                            .contains("(NVMe) [0108]", "ready", "4M  blocks of 512  read-write")
                             .contains("written 4,096 by 1", "submission   1", "completion   1");
                     assertThat(said("inspect", "--json", socket.toString()))
                             .contains("\"bytesWritten\" : 4096", "\"state\" : \"ready\"")
-                            .contains("\"vendor\" : \"0x1b36\"");
+                            .contains("\"class\" : \"0x010802\"");
 
                     driver.sync(disk).read(0, 8, buffer, 0);
                 });
@@ -292,7 +292,7 @@ class NvmeProcessTest {
         assertThat(refused("namespace", "list", socket.toString()))
                 .contains("there is no control socket beside " + socket);
         assertThat(said("inspect", socket.toString()))
-                .contains("1b36:0010", "Agreed: protocol")
+                .contains("(NVMe) [0108]", "Agreed: protocol")
                 .doesNotContain("Namespaces:");
     }
 
