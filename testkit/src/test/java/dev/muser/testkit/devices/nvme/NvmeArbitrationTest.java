@@ -31,7 +31,8 @@ final class NvmeArbitrationTest {
     }
 
     /** Creates queues of such priorities, of which each writes to blocks of its own. */
-    private static QueuePair[] queues(Disk disk, boolean weighted, int arbitration, int... priorities) {
+    private static QueuePair[] queues(
+            Disk disk, boolean weighted, int arbitration, int... priorities) {
         var registers = disk.driver.registers();
         registers.cc(0);
         disk.serveUntil(() -> registers.csts() == 0);
@@ -59,8 +60,7 @@ final class NvmeArbitrationTest {
         for (int i = 0; i < pairs.length; i++) {
             for (int k = 0; k < commands[i]; k++) {
                 long lba = (long) i * EACH + k % EACH;
-                Disk.transfer(
-                        pairs[i].next(), IoOpcode.WRITE, lba, 1, disk.data().iova());
+                Disk.transfer(pairs[i].next(), IoOpcode.WRITE, lba, 1, disk.data().iova());
             }
             total += commands[i];
         }

@@ -43,13 +43,8 @@ final class NvmeChangedMemoryTest {
             var memory = disk.buffer(PAGE, DmaMemory.PAGES);
             var completions =
                     new CompletionQueue(
-                            disk.driver.doorbells(),
-                            2,
-                            64,
-                            disk.buffer(PAGE, DmaMemory.PAGES),
-                            0);
-            var queue =
-                    new SubmissionQueue(disk.driver.doorbells(), completions, 2, 64, memory, 0);
+                            disk.driver.doorbells(), 2, 64, disk.buffer(PAGE, DmaMemory.PAGES), 0);
+            var queue = new SubmissionQueue(disk.driver.doorbells(), completions, 2, 64, memory, 0);
             disk.driver.admin().createCompletionQueue(completions);
             disk.driver.admin().createSubmissionQueue(queue, 0);
             for (int round = 0; round < 3; round++) {
@@ -99,10 +94,11 @@ final class NvmeChangedMemoryTest {
                 list.segment().set(JAVA_LONG, 8L * (i - 1), disk.data().iova((long) i * PAGE));
             }
             spoil(list);
-            assertThat(disk.status(e -> {
-                        write(e);
-                        e.prp1(disk.data().iova()).prp2(list.iova());
-                    }))
+            assertThat(
+                            disk.status(e -> {
+                                write(e);
+                                e.prp1(disk.data().iova()).prp2(list.iova());
+                            }))
                     .isZero();
             assertWritten();
             assertThat(list.segment().get(JAVA_LONG, 0)).isEqualTo(-1);
@@ -119,10 +115,11 @@ final class NvmeChangedMemoryTest {
                 list.dataBlock(disk.data().iova((long) i * PAGE), PAGE);
             }
             spoil(memory);
-            assertThat(disk.status(e -> {
-                        write(e);
-                        list.putInto(e);
-                    }))
+            assertThat(
+                            disk.status(e -> {
+                                write(e);
+                                list.putInto(e);
+                            }))
                     .isZero();
             assertWritten();
         }
@@ -137,16 +134,18 @@ final class NvmeChangedMemoryTest {
                 ranges.segment().set(JAVA_LONG, 16L * i + 8, 10L * i);
             }
             spoil(ranges);
-            assertThat(disk.status(e ->
-                            e.opcode(IoOpcode.DATASET_MANAGEMENT)
-                                    .nsid(1)
-                                    .prp1(ranges.iova())
-                                    .cdw10(7)
-                                    .cdw11(4)))
+            assertThat(
+                            disk.status(e ->
+                                    e.opcode(IoOpcode.DATASET_MANAGEMENT)
+                                            .nsid(1)
+                                            .prp1(ranges.iova())
+                                            .cdw10(7)
+                                            .cdw11(4)))
                     .isZero();
             for (int i = 0; i < 8; i++) {
                 assertThat(storage.asked.get(i))
-                        .isEqualTo(new Asked(StorageOperation.DISCARD, 5120L * i, 512, false, false));
+                        .isEqualTo(
+                                new Asked(StorageOperation.DISCARD, 5120L * i, 512, false, false));
             }
             assertThat(storage.asked).hasSize(8);
         }
@@ -159,13 +158,8 @@ final class NvmeChangedMemoryTest {
             var memory = disk.buffer(PAGE, DmaMemory.PAGES);
             var completions =
                     new CompletionQueue(
-                            disk.driver.doorbells(),
-                            2,
-                            64,
-                            disk.buffer(PAGE, DmaMemory.PAGES),
-                            0);
-            var queue =
-                    new SubmissionQueue(disk.driver.doorbells(), completions, 2, 64, memory, 0);
+                            disk.driver.doorbells(), 2, 64, disk.buffer(PAGE, DmaMemory.PAGES), 0);
+            var queue = new SubmissionQueue(disk.driver.doorbells(), completions, 2, 64, memory, 0);
             disk.driver.admin().createCompletionQueue(completions);
             disk.driver.admin().createSubmissionQueue(queue, 0);
             disk.data().segment().asSlice(PAGE, 512).fill((byte) 5);

@@ -57,11 +57,10 @@ final class NvmeFuzzTest {
         var doorbell = seed % 2 == 0 ? Doorbell.MAPPED : Doorbell.MESSAGES;
         var loop = new AtomicReference<EventLoop>();
         try (var device =
-                        InProcessDevice.of(
-                                ctx -> {
-                                    loop.set(ctx.loop());
-                                    return new Nvme(ctx, options("VICTIM", doorbell));
-                                });
+                        InProcessDevice.of(ctx -> {
+                            loop.set(ctx.loop());
+                            return new Nvme(ctx, options("VICTIM", doorbell));
+                        });
                 var neighbour =
                         PciDevice.create(
                                 ctx -> new Nvme(ctx, options("NEIGHBOUR", doorbell)), loop.get());
@@ -101,12 +100,7 @@ final class NvmeFuzzTest {
             registers = new ControllerRegisters(function.bar(0));
             doorbells = new Doorbells(function.bar(0), 0);
             memory = function.dma().allocate(MEMORY);
-            hidden =
-                    function.dma()
-                            .allocate(
-                                    4096,
-                                    DmaAccess.READ_WRITE,
-                                    DmaMemory.MESSAGES);
+            hidden = function.dma().allocate(4096, DmaAccess.READ_WRITE, DmaMemory.MESSAGES);
         }
 
         void live() {
@@ -114,10 +108,13 @@ final class NvmeFuzzTest {
             for (int step = 0; step < STEPS; step++) {
                 switch (random.nextInt(40)) {
                     case 0 -> register();
-                    case 1 -> doorbells.writeRegister(
-                            random.nextInt(140), random.nextBoolean(), anything());
+                    case 1 ->
+                            doorbells.writeRegister(
+                                    random.nextInt(140), random.nextBoolean(), anything());
                     case 2, 3, 4 -> createQueues();
-                    case 5 -> memory.segment().set(JAVA_LONG, random.nextInt(MEMORY / 8) * 8L, address());
+                    case 5 ->
+                            memory.segment()
+                                    .set(JAVA_LONG, random.nextInt(MEMORY / 8) * 8L, address());
                     default -> commands(random.nextInt(3) == 0 ? 0 : 1 + random.nextInt(3));
                 }
                 for (int i = random.nextInt(4); i > 0; i--) {
@@ -137,7 +134,7 @@ final class NvmeFuzzTest {
             for (int i = 0; i < 1000 && (registers.csts() & 1) != 0; i++) {
                 device.serve();
             }
-            registers.aqa(ENTRIES - 1 << 16 | ENTRIES - 1);
+            registers.aqa((ENTRIES - 1) << 16 | (ENTRIES - 1));
             registers.asq(memory.iova());
             registers.acq(memory.iova(4096));
             registers.cc(ENABLE | random.nextInt(2) << 11);
@@ -164,7 +161,7 @@ final class NvmeFuzzTest {
             memory.segment().set(JAVA_INT, at, opcode | slot << 16);
             memory.segment().set(JAVA_INT, at + 4, nsid);
             memory.segment().set(JAVA_LONG, at + 24, prp1);
-            memory.segment().set(JAVA_INT, at + 40, ENTRIES - 1 << 16 | id);
+            memory.segment().set(JAVA_INT, at + 40, (ENTRIES - 1) << 16 | id);
             memory.segment().set(JAVA_INT, at + 44, cdw11);
         }
 
@@ -241,7 +238,7 @@ final class NvmeFuzzTest {
                 case 1 -> registers.bar().write32(offset, anything());
                 case 2 -> registers.bar().write8(offset + random.nextInt(4), anything());
                 case 3 -> registers.nssr(ControllerRegisters.NSSR_RESET);
-                default -> registers.cc(ENABLE | anything() & 0x3ff0);
+                default -> registers.cc(ENABLE | (anything() & 0x3ff0));
             }
         }
     }

@@ -73,17 +73,16 @@ final class NvmeInterruptTest {
     @ParameterizedTest
     @EnumSource(Doorbell.class)
     void shouldLoseNoInterruptBetweenThreads(Doorbell doorbell) {
-            var options =
-                    NvmeOptions.of(
-                            "TEST",
-                            List.of(NamespaceOptions.of(new NullStorage(1 << 20), 512, "test")));
-            try (var served =
-                            ServedDevice.start(ctx -> new Nvme(ctx, options.withDoorbell(doorbell)));
-                    var device = RemoteDevice.connect(served.socket());
-                    var function = new PciFunction(device);
-                    var driver = NvmeDriver.open(function, SLEEPING)) {
-                work(driver, 1000);
-            }
+        var options =
+                NvmeOptions.of(
+                        "TEST",
+                        List.of(NamespaceOptions.of(new NullStorage(1 << 20), 512, "test")));
+        try (var served = ServedDevice.start(ctx -> new Nvme(ctx, options.withDoorbell(doorbell)));
+                var device = RemoteDevice.connect(served.socket());
+                var function = new PciFunction(device);
+                var driver = NvmeDriver.open(function, SLEEPING)) {
+            work(driver, 1000);
+        }
     }
 
     @Test
@@ -168,8 +167,7 @@ final class NvmeInterruptTest {
     private static QueuePair lineQueue(Disk disk) {
         disk.freeQueue(2);
         var pair =
-                new QueuePair(
-                        disk.driver.doorbells(), 2, 16, disk.function.dma(), DmaMemory.PAGES);
+                new QueuePair(disk.driver.doorbells(), 2, 16, disk.function.dma(), DmaMemory.PAGES);
         disk.driver.admin().createCompletionQueue(pair.completions(), 0);
         disk.driver.admin().createSubmissionQueue(pair.submissions(), 0);
         return pair;

@@ -89,37 +89,37 @@ final class NvmeShadowTest {
     @ParameterizedTest
     @EnumSource(Mode.class)
     void shouldMoveDataInProcess(Mode mode) throws InterruptedException {
-            try (var disk = Disk.inMemory(512, SHADOWED.withMode(mode))) {
-                work(disk.function, disk.driver, 2000, 0);
-                disk.driver.reset();
-                work(disk.function, disk.driver, 200, 0);
-            }
+        try (var disk = Disk.inMemory(512, SHADOWED.withMode(mode))) {
+            work(disk.function, disk.driver, 2000, 0);
+            disk.driver.reset();
+            work(disk.function, disk.driver, 200, 0);
+        }
     }
 
     @ParameterizedTest
     @EnumSource(Doorbell.class)
     void shouldMoveDataBetweenThreads(Doorbell doorbell) throws InterruptedException {
-            for (var mode : Mode.values()) {
-                try (var served = served(doorbell);
-                        var device = RemoteDevice.connect(served.socket());
-                        var function = new PciFunction(device);
-                        var driver = NvmeDriver.open(function, SHADOWED.withMode(mode))) {
-                    work(function, driver, 300, 0);
-                }
+        for (var mode : Mode.values()) {
+            try (var served = served(doorbell);
+                    var device = RemoteDevice.connect(served.socket());
+                    var function = new PciFunction(device);
+                    var driver = NvmeDriver.open(function, SHADOWED.withMode(mode))) {
+                work(function, driver, 300, 0);
             }
+        }
     }
 
     /** Each round finds the controller asleep, or about to be. */
     @Test
     void shouldHearOfCommandsAfterAPause() throws InterruptedException {
-            try (var served = served(Doorbell.MESSAGES);
-                    var device = RemoteDevice.connect(served.socket());
-                    var function = new PciFunction(device);
-                    var driver = NvmeDriver.open(function, SHADOWED)) {
-                long before = rings(served);
-                work(function, driver, 100, 3);
-                assertThat(rings(served)).isGreaterThan(before);
-            }
+        try (var served = served(Doorbell.MESSAGES);
+                var device = RemoteDevice.connect(served.socket());
+                var function = new PciFunction(device);
+                var driver = NvmeDriver.open(function, SHADOWED)) {
+            long before = rings(served);
+            work(function, driver, 100, 3);
+            assertThat(rings(served)).isGreaterThan(before);
+        }
     }
 
     private static long rings(ServedDevice served) {
@@ -130,24 +130,24 @@ final class NvmeShadowTest {
 
     @Test
     void shouldSleepWhileThereIsNothingToDo() throws Exception {
-            for (boolean shadow : new boolean[] {true, false}) {
-                try (var served = served(Doorbell.MESSAGES);
-                        var device = RemoteDevice.connect(served.socket());
-                        var function = new PciFunction(device);
-                        var driver = NvmeDriver.open(function, SHADOWED.withShadowDoorbells(shadow))) {
-                    work(function, driver, 10, 0);
-                    Path status = loopThread();
-                    long switches = switches(status);
-                    for (long last = -1; last != switches; ) { // until it sleeps
-                        last = switches;
-                        Thread.sleep(200);
-                        switches = switches(status);
-                    }
-                    Thread.sleep(1000);
-                    assertThat(switches(status)).as("times it slept anew").isEqualTo(switches);
-                    work(function, driver, 10, 0);
+        for (boolean shadow : new boolean[] {true, false}) {
+            try (var served = served(Doorbell.MESSAGES);
+                    var device = RemoteDevice.connect(served.socket());
+                    var function = new PciFunction(device);
+                    var driver = NvmeDriver.open(function, SHADOWED.withShadowDoorbells(shadow))) {
+                work(function, driver, 10, 0);
+                Path status = loopThread();
+                long switches = switches(status);
+                for (long last = -1; last != switches; ) { // until it sleeps
+                    last = switches;
+                    Thread.sleep(200);
+                    switches = switches(status);
                 }
+                Thread.sleep(1000);
+                assertThat(switches(status)).as("times it slept anew").isEqualTo(switches);
+                work(function, driver, 10, 0);
             }
+        }
     }
 
     /** Returns the status of the thread that serves, which is called as {@link ServedDevice} is. */
@@ -175,8 +175,10 @@ final class NvmeShadowTest {
     void shouldGiveUpWhenItsDoorbellsGo() {
         try (var disk = open()) {
             var pages = disk.buffer(8192, DmaMemory.PAGES);
-            assertThat(disk.admin(AdminOpcode.DOORBELL_BUFFER_CONFIG, e ->
-                            e.prp1(pages.iova()).prp2(pages.iova(4096))))
+            assertThat(
+                            disk.admin(
+                                    AdminOpcode.DOORBELL_BUFFER_CONFIG,
+                                    e -> e.prp1(pages.iova()).prp2(pages.iova(4096))))
                     .isZero();
             pages.close();
             disk.driver.doorbells().writeRegister(1, false, 1);
@@ -191,11 +193,15 @@ final class NvmeShadowTest {
         try (var disk = open()) {
             var shared = disk.buffer(8192, DmaMemory.PAGES);
             var hidden = disk.buffer(4096, DmaMemory.MESSAGES);
-            assertThat(disk.admin(AdminOpcode.DOORBELL_BUFFER_CONFIG, e ->
-                            e.prp1(shared.iova()).prp2(shared.iova(4092))))
+            assertThat(
+                            disk.admin(
+                                    AdminOpcode.DOORBELL_BUFFER_CONFIG,
+                                    e -> e.prp1(shared.iova()).prp2(shared.iova(4092))))
                     .isEqualTo(Status.INVALID_PRP_OFFSET);
-            assertThat(disk.admin(AdminOpcode.DOORBELL_BUFFER_CONFIG, e ->
-                            e.prp1(shared.iova()).prp2(hidden.iova())))
+            assertThat(
+                            disk.admin(
+                                    AdminOpcode.DOORBELL_BUFFER_CONFIG,
+                                    e -> e.prp1(shared.iova()).prp2(hidden.iova())))
                     .isEqualTo(Status.INVALID_FIELD);
             // the ones that it has are still those of before
             work(disk.function, disk.driver, 100, 0);
