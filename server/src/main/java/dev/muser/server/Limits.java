@@ -1,7 +1,7 @@
 package dev.muser.server;
 
-import dev.muser.linux.MessageSender;
 import dev.muser.device.ClientKind;
+import dev.muser.linux.MessageSender;
 import dev.muser.protocol.Capabilities;
 
 /**

@@ -33,10 +33,10 @@ public final class Loop implements EventLoop, AutoCloseable {
     private static final int TURNS_PER_EPOLL = 64;
 
     /**
-     * While devices poll, sockets are looked at once in so many turns: what devices look at costs
-     * nanoseconds, a socket hundreds of them.
+     * While devices poll, epoll is asked once after so many turns, or polls that found work: what
+     * devices look at costs nanoseconds, a system call hundreds of them.
      */
-    private static final int TURNS_PER_LOOK = 16;
+    private static final int POLLS_PER_LOOK = 32;
 
     private final LoopPolicy policy;
     private final Thread thread;
@@ -241,10 +241,10 @@ public final class Loop implements EventLoop, AutoCloseable {
             if (!awake && spin > 0) {
                 awake = System.nanoTime() - lastWork < spin;
             }
-            if (!pollers.isEmpty() && --untilLook > 0 && again.isEmpty()) {
+            boolean polling = !pollers.isEmpty();
+            if (polling && --untilLook > 0 && again.isEmpty()) {
                 // only what devices poll, below
-            } else if (awake && polled.size() <= POLLED_BY_TURNS) {
-                untilLook = TURNS_PER_LOOK;
+            } else if (awake && !polling && polled.size() <= POLLED_BY_TURNS) {
                 for (int i = 0; i < polled.size(); i++) {
                     worked |= polled.get(i).poll();
                 }
@@ -256,14 +256,17 @@ public final class Loop implements EventLoop, AutoCloseable {
                     Thread.onSpinWait();
                 }
             } else {
-                untilLook = TURNS_PER_LOOK;
+                untilLook = POLLS_PER_LOOK;
                 boolean wait = !awake && again.isEmpty() && tasks.isEmpty();
                 worked = dispatch(wait ? -1 : 0);
             }
             worked |= runAgain();
             worked |= tasks.run(guard);
             for (int i = 0; i < pollers.size(); i++) {
-                worked |= pollers.get(i).poll();
+                if (pollers.get(i).poll()) {
+                    worked = true;
+                    untilLook--;
+                }
             }
             if (worked && spin > 0) {
                 lastWork = System.nanoTime();

@@ -345,7 +345,9 @@ final class Requests {
                         header.payloadLength());
     }
 
-    /** Hot. Whether the device has asked something of the client that {@link #pumpDma} would send. */
+    /**
+     * Hot. Whether the device has asked something of the client that {@link #pumpDma} would send.
+     */
     boolean owesDma() {
         var channel = dma;
         return channel != null && channel.hasWaiting();

@@ -29,8 +29,10 @@ public final class IoQueue implements AutoCloseable {
     public static final int FUA = 1 << 30;
 
     private static final int PAGE = 4096;
+
     /** Bit 2 of command dword 11, as bits of dwords 10 and 11. */
     private static final long DEALLOCATE = 1L << 34;
+
     private static final int PSDT_SGL = 1 << 14;
 
     private final QueuePair pair;

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * again only after memory has been unmapped.
  *
  * <p>Where all of the range lies in one piece of a file that is shared with this process, accesses
- * are immediate. Elsewhere they go through {@link GuestMemory}: {@link #readNow} and {@link #writeNow}
- * say {@link GuestMemory#BY_MESSAGE} where the client has to be asked.
+ * are immediate. Elsewhere they go through {@link GuestMemory}: {@link #readNow} and {@link
+ * #writeNow} say {@link GuestMemory#BY_MESSAGE} where the client has to be asked.
  *
  * <p>Owned by the device's thread. Offsets count in bytes from the start of the range.
  */

@@ -54,6 +54,11 @@ public final class Interrupt {
         return interrupts.messages() != null;
     }
 
+    /** Returns whether interrupts are a line now, and the client listens to it. */
+    public boolean isLineHeard() {
+        return interrupts.lineHeard();
+    }
+
     public int vector() {
         return vector;
     }

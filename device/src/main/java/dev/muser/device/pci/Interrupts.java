@@ -124,6 +124,10 @@ final class Interrupts {
         return messages() == null && raised.any();
     }
 
+    boolean lineHeard() {
+        return messages() == null && intx != null && intx.triggers.any();
+    }
+
     /** Hot. */
     boolean raised(int vector) {
         return raised.get(vector);

@@ -18,6 +18,9 @@ public final class ScatterList {
     /** No generation of the memory. */
     private static final long UNRESOLVED = -1;
 
+    /** Longer than the list of the longest buffer that drivers are wont to describe. */
+    private static final int KEPT = 512;
+
     private final GuestMemory memory;
     private long[] addresses = new long[16];
     private long[] lengths = new long[16];
@@ -42,6 +45,18 @@ public final class ScatterList {
         total = 0;
         Arrays.fill(pieceMappings, 0, pieces, null);
         pieces = 0;
+        if (addresses.length > KEPT || pieceAddresses.length > KEPT) {
+            shrink();
+        }
+    }
+
+    /** One long list must not take its memory for ever. */
+    private void shrink() {
+        addresses = new long[16];
+        lengths = new long[16];
+        pieceMappings = new DmaMapping[16];
+        pieceAddresses = new long[16];
+        pieceLengths = new long[16];
     }
 
     /**
@@ -289,7 +304,6 @@ public final class ScatterList {
         var file = mapping.file;
         return file != null
                 && file == last.file
-                && file.sealed()
                 && mapping.access == last.access
                 && last.fileOffset
                                 + (pieceAddresses[pieces - 1] - last.iova)

@@ -10,6 +10,10 @@ final class AdminCommands {
     private final Controller controller;
     private final Processor processor;
     private final DataPointer pointers;
+
+    /** Apart from those of I/O, which may be lent for long. */
+    private final BufferPool buffers = new BufferPool(Processor.MOST_DATA, 4);
+
     private final QueueCommands queueCommands;
     private final Identify identify;
     private final LogPages logPages;
@@ -132,17 +136,14 @@ final class AdminCommands {
             finish(c, Status.SUCCESS);
             return;
         }
-        processor
-                .buffers()
-                .lend(
-                        c,
-                        (command, errno) -> {
-                            MemorySegment.copy(
-                                    data, 0, Objects.requireNonNull(c.buffer), 0, length);
-                            c.toDriver = true;
-                            c.whenMapped = respond;
-                            map(c, length);
-                        });
+        buffers.lend(
+                c,
+                (command, errno) -> {
+                    MemorySegment.copy(data, 0, Objects.requireNonNull(c.buffer), 0, length);
+                    c.toDriver = true;
+                    c.whenMapped = respond;
+                    map(c, length);
+                });
     }
 
     private void respondMapped(Command c, int errno) {
@@ -154,27 +155,23 @@ final class AdminCommands {
      * command whose data cannot be fetched is completed.
      */
     void receive(Command c, long length, Continuation then) {
-        processor
-                .buffers()
-                .lend(
-                        c,
-                        (command, errno) -> {
-                            c.toDriver = false;
-                            c.whenMapped =
-                                    (mapped, none) ->
-                                            mapped.data.copyTo(
-                                                    mapped.privateData(),
-                                                    mapped.transfer((copied, error) -> {
-                                                        if (error == 0) {
-                                                            then.run(copied, 0);
-                                                        } else {
-                                                            finish(
-                                                                    copied,
-                                                                    Status.DATA_TRANSFER_ERROR);
-                                                        }
-                                                    }));
-                            map(c, length);
-                        });
+        buffers.lend(
+                c,
+                (command, errno) -> {
+                    c.toDriver = false;
+                    c.whenMapped =
+                            (mapped, none) ->
+                                    mapped.data.copyTo(
+                                            mapped.privateData(),
+                                            mapped.transfer((copied, error) -> {
+                                                if (error == 0) {
+                                                    then.run(copied, 0);
+                                                } else {
+                                                    finish(copied, Status.DATA_TRANSFER_ERROR);
+                                                }
+                                            }));
+                    map(c, length);
+                });
     }
 
     private void map(Command c, long length) {
@@ -196,6 +193,7 @@ final class AdminCommands {
 
     /** The controller is reset. */
     void reset() {
+        buffers.clear();
         events.reset();
         logPages.changed().clear();
         features.reset();

@@ -71,6 +71,10 @@ final class Arbiter {
                 at = 1;
             }
             any |= processor.serve(queues.submissionAt(at), burst) > 0;
+            if (processor.isSpent()) {
+                start = at; // the next round begins behind it
+                break;
+            }
         }
         return any;
     }

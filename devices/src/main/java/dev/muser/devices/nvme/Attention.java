@@ -111,11 +111,13 @@ final class Attention {
             VarHandle.fullFence();
         }
         namespaces.polling(false);
+        awake = false; // whoever has something to do from now on calls wake()
         if (processor.turn()) {
-            namespaces.polling(true);
+            wake();
+        }
+        if (awake) {
             return false;
         }
-        awake = false;
         busy += Math.max(0, idleSince - awakeSince);
         poller.stop();
         if (mapped && queues.submissionCount() != 0) {

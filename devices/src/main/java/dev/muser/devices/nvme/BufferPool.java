@@ -3,7 +3,6 @@ package dev.muser.devices.nvme;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Private memory for data that must be looked at, or that the driver does not share. Bounded: a
@@ -18,6 +17,7 @@ final class BufferPool {
     private final ArrayDeque<Command> waiting = new ArrayDeque<>();
     private final ArrayDeque<Continuation> waitingFor = new ArrayDeque<>();
     private int made;
+    private boolean handing;
 
     BufferPool(int size, int most) {
         this.size = size;
@@ -26,34 +26,54 @@ final class BufferPool {
 
     /** Gives the command a buffer, now or when there is one, and goes on with it then. */
     void lend(Command command, Continuation then) {
-        var buffer = take();
-        if (buffer == null) {
+        if (waiting.isEmpty() && !handing && hasFree()) {
+            hand(command, then);
+        } else {
             waiting.add(command);
             waitingFor.add(then);
-        } else {
-            command.buffer = buffer;
-            then.run(command, 0);
+            handOut();
         }
     }
 
-    private @Nullable MemorySegment take() {
-        if (free.isEmpty() && made < most) {
+    private boolean hasFree() {
+        return !free.isEmpty() || made < most;
+    }
+
+    private void hand(Command command, Continuation then) {
+        var buffer = free.poll();
+        if (buffer == null) {
             made++;
-            return Arena.ofAuto().allocate(size, 4096);
+            buffer = Arena.ofAuto().allocate(size, 4096);
         }
-        return free.poll();
+        command.buffer = buffer;
+        command.lender = this;
+        then.run(command, 0);
+    }
+
+    /** One after the other: what goes on with a buffer may give it back before it returns. */
+    private void handOut() {
+        if (handing) {
+            return;
+        }
+        handing = true;
+        try {
+            while (!waiting.isEmpty() && hasFree()) {
+                hand(waiting.remove(), waitingFor.remove());
+            }
+        } finally {
+            handing = false;
+        }
     }
 
     /** Takes back what a command was lent, if it was. */
-    void giveBack(Command command) {
+    static void giveBack(Command command) {
         var buffer = command.buffer;
-        if (buffer == null) {
-            return;
-        }
+        var lender = command.lender;
         command.buffer = null;
-        free.push(buffer);
-        if (!waiting.isEmpty()) {
-            lend(waiting.remove(), waitingFor.remove());
+        command.lender = null;
+        if (buffer != null && lender != null) {
+            lender.free.push(buffer);
+            lender.handOut();
         }
     }
 

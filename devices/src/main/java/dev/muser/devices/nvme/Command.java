@@ -54,6 +54,9 @@ final class Command extends StorageRequest implements DmaCompletion {
     /** Private memory in place of the driver's, for what must be looked at or cannot be shared. */
     @Nullable MemorySegment buffer;
 
+    /** Whose the private memory is. */
+    @Nullable BufferPool lender;
+
     /** Dword 0 of the completion. */
     int result;
 
@@ -108,6 +111,7 @@ final class Command extends StorageRequest implements DmaCompletion {
         second = null;
         first = null;
         result = 0;
+        dataLength = 0;
         cancelled = false;
         submitted = false;
         transferring = false;
@@ -163,6 +167,7 @@ final class Command extends StorageRequest implements DmaCompletion {
         prepare(operation, offset, length, forceUnitAccess, mayDeallocate);
         then = after;
         submitted = true;
+        processor.left();
         namespace().submit(this);
     }
 
@@ -170,6 +175,7 @@ final class Command extends StorageRequest implements DmaCompletion {
     DmaCompletion transfer(Continuation after) {
         then = after;
         transferring = true;
+        processor.left();
         return this;
     }
 
@@ -232,6 +238,7 @@ final class Command extends StorageRequest implements DmaCompletion {
             throw new IllegalStateException("a request is completed that is not under way");
         }
         submitted = false;
+        processor.returned();
         namespace().returned();
         if (cancelled) {
             processor.release(this);
@@ -276,6 +283,7 @@ final class Command extends StorageRequest implements DmaCompletion {
     @Override
     public void done(int errno) {
         transferring = false;
+        processor.returned();
         if (cancelled) {
             processor.release(this);
             return;

@@ -79,9 +79,6 @@ final class CommandPool {
 
     /** Whether a storage engine may touch such memory of the driver. */
     boolean uses(long iova, long size) {
-        if (inUse() == 0) {
-            return false;
-        }
         for (int i = 0; i < all.size(); i++) {
             var command = all.get(i);
             if (command.isAway() && command.buffer == null && command.data.overlaps(iova, size)) {

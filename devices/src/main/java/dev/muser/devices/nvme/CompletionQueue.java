@@ -62,6 +62,9 @@ final class CompletionQueue {
     /** Whether the driver was told, and has not moved its head since. */
     boolean told;
 
+    /** For how many turns that has been so, with entries that it was not told of. */
+    int turnsTold;
+
     /** Entries that are on their way by message: the driver is told when they have arrived. */
     private int messages;
 

@@ -16,6 +16,9 @@ final class CompletionSignals {
     /** Nanoseconds of a unit of the aggregation time. */
     private static final long TIME_UNIT = 100_000;
 
+    /** A driver that leaves its head where it was for so many turns may not be at work at all. */
+    private static final int PATIENCE = 1000;
+
     private final Interrupt[] vectors;
     private final Supplier<QueueTable> queues;
     private final EventLoop.Timer timer;
@@ -32,6 +35,9 @@ final class CompletionSignals {
     /** By vector: whether coalescing is off for it (5.21.1.9). */
     private final boolean[] immediate;
 
+    /** By vector: how many queues interrupt by it. */
+    private final int[] users;
+
     /**
      * @param wake is run when waiting entries are due
      */
@@ -40,6 +46,7 @@ final class CompletionSignals {
         this.vectors = vectors;
         this.queues = queues;
         immediate = new boolean[vectors.length];
+        users = new int[vectors.length];
         timer =
                 loop.timer(() -> {
                     timerArmed = false;
@@ -57,6 +64,11 @@ final class CompletionSignals {
         return !vectors[0].isMessage();
     }
 
+    /** Whether there is somebody who listens to the line. */
+    boolean isLineHeard() {
+        return vectors[0].isLineHeard();
+    }
+
     /** Hot. Tells the driver of what is new in the queue, if it is time. */
     void tell(CompletionQueue queue) {
         if (queue.untold == 0) {
@@ -66,7 +78,7 @@ final class CompletionSignals {
             queue.untold = 0;
             return;
         }
-        if (queue.told || !queue.haveArrived()) {
+        if (!queue.haveArrived() || (queue.told && ++queue.turnsTold < PATIENCE)) {
             return;
         }
         if (coalesces(queue) && queue.untold <= threshold) {
@@ -86,6 +98,7 @@ final class CompletionSignals {
     private void send(CompletionQueue queue) {
         queue.untold = 0;
         queue.told = true;
+        queue.turnsTold = 0;
         var vector = vectors[queue.vector];
         if (isMasked(queue.vector)) {
             return; // unmasking raises it
@@ -130,8 +143,15 @@ final class CompletionSignals {
         if (!queue.isEmpty() && queue.untold == 0 && isLine()) {
             queue.untold = 1; // a line stays up as long as there is something
         }
-        if (queue.isEmpty() && isQuiet(queue.vector)) {
+        if (queue.isEmpty() && (users[queue.vector] == 1 || isQuiet(queue.vector))) {
             vectors[queue.vector].lower();
+        }
+    }
+
+    /** A queue is new. */
+    void created(CompletionQueue queue) {
+        if (queue.interrupts) {
+            users[queue.vector]++;
         }
     }
 
@@ -149,6 +169,9 @@ final class CompletionSignals {
 
     /** The queue is no more. */
     void forget(CompletionQueue queue) {
+        if (queue.interrupts) {
+            users[queue.vector]--;
+        }
         if (queue.interrupts && isQuiet(queue.vector)) {
             vectors[queue.vector].lower();
         }
@@ -193,6 +216,7 @@ final class CompletionSignals {
         threshold = 0;
         time = 0;
         Arrays.fill(immediate, false);
+        Arrays.fill(users, 0);
         timer.disarm();
         timerArmed = false;
         for (var vector : vectors) {

@@ -24,8 +24,8 @@ final class Controller implements Registers.Effects {
     private static final int PAGE = 4096;
     private static final long MOST_PAGE_SHIFT = 4;
 
-    /** How long a disabled controller waits for its storages by itself. */
-    private static final long PATIENCE = 500_000_000;
+    /** Between two lines in the log about failures, in nanoseconds. */
+    private static final long LOG_PAUSE = 1_000_000_000;
 
     private final Registers registers;
     private final Doorbells doorbells;
@@ -33,13 +33,17 @@ final class Controller implements Registers.Effects {
     private final Namespaces namespaces;
     private final CompletionSignals signals;
     private final Processor processor;
-    private final EventLoop.Timer impatience;
     private final Shutdown shutdown;
     private final NvmeOptions options;
     private final EventLoop loop;
 
     /** Whether it was disabled, and commands are still away. */
     private boolean disabling;
+
+    /** Whether it was enabled while something of the life before was left. */
+    private boolean enabling;
+
+    private long lastFailure = System.nanoTime() - LOG_PAUSE;
 
     /** Changes with each reset: what began before is not about this life. */
     private int era;
@@ -61,7 +65,6 @@ final class Controller implements Registers.Effects {
         namespaces = new Namespaces(loop);
         signals = new CompletionSignals(vectors, this::queues, loop, this::wake);
         processor = new Processor(this, loop, memory, doorbells, namespaces, signals, options);
-        impatience = loop.timer(this::quiesce);
         shutdown = new Shutdown(this, registers, namespaces);
     }
 
@@ -174,9 +177,7 @@ final class Controller implements Registers.Effects {
         boolean was = (before & 1) != 0;
         boolean is = (now & 1) != 0;
         if (!was && is) {
-            if (!disabling) {
-                enable();
-            }
+            enableWhenClear();
         } else if (was && !is) {
             disable();
         }
@@ -208,6 +209,14 @@ final class Controller implements Registers.Effects {
         signals.unmask(vectors);
     }
 
+    /** What is left of the life before must not mix with what comes: ready when it has gone. */
+    private void enableWhenClear() {
+        enabling = !disabling && !processor.isClear();
+        if (!disabling && !enabling) {
+            enable();
+        }
+    }
+
     private void enable() {
         long configuration = registers.configuration();
         long commandSet = configuration >>> 4 & 7;
@@ -236,8 +245,9 @@ final class Controller implements Registers.Effects {
                         true,
                         processor.window(),
                         registers.adminCompletionQueue(),
-                        processor::wake);
+                        processor::arrived);
         queues().add(queue);
+        signals.created(queue);
         queues().add(
                         new SubmissionQueue(
                                 0,
@@ -253,31 +263,22 @@ final class Controller implements Registers.Effects {
     /** Ready stays set as long as a storage may touch the driver's memory. */
     private void disable() {
         endAll();
-        if (processor.inUse() == 0) {
-            disabled();
-        } else {
-            disabling = true;
-            impatience.arm(PATIENCE);
-        }
+        disabling = true;
+        namespaces.cancel();
+        progressed();
     }
 
     private void endAll() {
         era++;
+        enabling = false;
         shutdown.forget();
         processor.cancelAll();
     }
 
-    private void quiesce() {
-        namespaces.quiesce();
-        if (disabling) {
-            disabled();
-        }
-    }
-
     private void disabled() {
         disabling = false;
-        impatience.disarm();
         registers.clearStatus();
+        shutdown.show();
         if ((registers.configuration() & 1) != 0) {
             enable();
         }
@@ -285,8 +286,11 @@ final class Controller implements Registers.Effects {
 
     /** Hot. Something is over. */
     void progressed() {
-        if (disabling && processor.inUse() == 0) {
+        if (disabling && processor.isClear()) {
             disabled();
+        } else if (enabling && processor.isClear()) {
+            enabling = false;
+            enable();
         }
         shutdown.progressed();
         processor.drain().progressed();
@@ -295,7 +299,11 @@ final class Controller implements Registers.Effects {
     /** The controller cannot go on: fatal status, until it is reset (9.5). */
     void fail(String why) {
         if (!registers.isFatal()) {
-            LOG.log(Level.WARNING, "nvme {0}: fatal status: {1}", options.serial(), why);
+            long now = System.nanoTime();
+            if (now - lastFailure > LOG_PAUSE) { // a guest can fail as often as it likes
+                lastFailure = now;
+                LOG.log(Level.WARNING, "nvme {0}: fatal status: {1}", options.serial(), why);
+            }
             registers.setFatal();
             endAll();
         }
@@ -309,9 +317,9 @@ final class Controller implements Registers.Effects {
             processor.admin().smart().unsafeShutdown();
         }
         endAll();
+        namespaces.cancel();
         namespaces.quiesce();
         disabling = false;
-        impatience.disarm();
         pageSize = PAGE;
     }
 
@@ -324,10 +332,10 @@ final class Controller implements Registers.Effects {
 
     void close() {
         endAll();
+        namespaces.cancel();
         namespaces.quiesce();
         processor.attention().close();
         processor.admin().close();
-        impatience.close();
         namespaces.close();
     }
 }

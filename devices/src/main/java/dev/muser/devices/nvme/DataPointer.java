@@ -35,7 +35,7 @@ final class DataPointer {
     private static final int MOST_LISTS = 64;
 
     /** And as many descriptors, in all of them. */
-    private static final int MOST_DESCRIPTORS = 4096;
+    private static final int MOST_DESCRIPTORS = 1024;
 
     private final GuestMemory memory;
     private final Continuation mapped;

@@ -16,18 +16,25 @@ import java.util.Objects;
 final class DatasetManagement {
     private static final int RANGE = 16;
     private static final int DEALLOCATE = 4;
+
+    /** What a range counts of a turn's bytes. */
+    private static final long COST = 64 << 10;
+
     private static final ValueLayout.OfInt U32 =
             ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong U64 =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private final Processor processor;
     private final NvmCommands commands;
     private final BufferPool buffers;
     private final Continuation fetch = this::fetch;
     private final Continuation fetched = this::fetched;
     private final Continuation next = this::next;
+    private final Continuation discard = this::discard;
 
-    DatasetManagement(NvmCommands commands, BufferPool buffers) {
+    DatasetManagement(Processor processor, NvmCommands commands, BufferPool buffers) {
+        this.processor = processor;
         this.commands = commands;
         this.buffers = buffers;
     }
@@ -67,16 +74,24 @@ final class DatasetManagement {
     /** Gives back one range after the other; to advise of other things changes nothing. */
     private void next(Command c, int errno) {
         var ranges = Objects.requireNonNull(c.buffer);
-        int shift = c.namespace().shift();
-        while (errno == 0 && (c.cdw11 & DEALLOCATE) != 0 && c.step < c.dataLength) {
-            long first = ranges.get(U64, c.step + 8);
-            long n = Integer.toUnsignedLong(ranges.get(U32, c.step + 4));
+        boolean wanted = errno == 0 && (c.cdw11 & DEALLOCATE) != 0;
+        while (wanted && c.step < c.dataLength && ranges.get(U32, c.step + 4) == 0) {
             c.step += RANGE;
-            if (n != 0) {
-                c.submit(StorageOperation.DISCARD, first << shift, n << shift, false, false, next);
-                return;
-            }
         }
-        commands.end(c, Status.ofErrno(errno, true));
+        if (wanted && c.step < c.dataLength) {
+            processor.step(c, discard);
+        } else {
+            commands.end(c, Status.ofErrno(errno, true));
+        }
+    }
+
+    private void discard(Command c, int errno) {
+        var ranges = Objects.requireNonNull(c.buffer);
+        int shift = c.namespace().shift();
+        long first = ranges.get(U64, c.step + 8);
+        long n = Integer.toUnsignedLong(ranges.get(U32, c.step + 4));
+        c.step += RANGE;
+        processor.spend(COST);
+        c.submit(StorageOperation.DISCARD, first << shift, n << shift, false, false, next);
     }
 }

@@ -21,6 +21,9 @@ final class Namespace {
     /** Whether the controller has it. */
     boolean attached;
 
+    /** Those that have waited are being begun. */
+    boolean goingOn;
+
     /** A format is under way. */
     boolean formatting;
 

@@ -142,6 +142,16 @@ final class Namespaces {
         return any;
     }
 
+    /** The controller is disabled: requests may end early. */
+    void cancel() {
+        for (int i = 0; i < served.size(); i++) {
+            var namespace = served.get(i);
+            if (namespace.isAway()) {
+                namespace.storage().cancel();
+            }
+        }
+    }
+
     /** Says whether {@link #poll} is called from now on. */
     void polling(boolean on) {
         polling = on;

@@ -13,6 +13,9 @@ final class NvmCommands {
     private static final int ALL_NAMESPACES = 0xffff_ffff;
     private static final int DEALLOCATE = 1 << 25;
 
+    /** What a flush counts of a turn's bytes. */
+    private static final long FLUSH_COST = 64 << 10;
+
     private final Processor processor;
     private final Namespaces namespaces;
     private final DataPointer pointers;
@@ -28,7 +31,9 @@ final class NvmCommands {
     private final Continuation fetchPrivately = this::fetchPrivately;
     private final Continuation writePrivately = this::writePrivately;
     private final Continuation verifyPart = this::verifyPart;
+    private final Continuation verifyNext = this::verifyNext;
     private final Continuation flushNext = this::flushNext;
+    private final Continuation flushOne = this::flushOne;
 
     /** Whether each write is durable when it completes. */
     private boolean writeThrough;
@@ -41,7 +46,7 @@ final class NvmCommands {
         pointers = new DataPointer(memory, this::mapped);
         compare = new CompareCommand(this, buffers);
         fused = new FusedCommands(processor);
-        datasets = new DatasetManagement(this, buffers);
+        datasets = new DatasetManagement(processor, this, buffers);
     }
 
     /** Sets the size of a memory page in bytes. */
@@ -274,15 +279,23 @@ final class NvmCommands {
 
     /** Reads all blocks in parts, and looks at none of them (6.15). */
     private void verifyPart(Command c, int errno) {
-        long length = (long) c.blocks() << c.namespace().shift();
-        if (errno != 0 || c.step == length) {
+        if (errno != 0 || c.step == lengthOf(c)) {
             end(c, Status.ofErrno(errno, false));
-            return;
+        } else {
+            processor.step(c, verifyNext);
         }
-        long n = Math.min(length - c.step, Processor.MOST_DATA);
+    }
+
+    private void verifyNext(Command c, int errno) {
+        long n = Math.min(lengthOf(c) - c.step, Processor.MOST_DATA);
         long at = offset(c) + c.step;
         c.step += n;
+        processor.spend(n);
         c.submit(StorageOperation.READ, at, n, false, false, verifyPart);
+    }
+
+    private static long lengthOf(Command c) {
+        return (long) c.blocks() << c.namespace().shift();
     }
 
     /** Of one namespace, or one after the other of all (6.8). */
@@ -306,17 +319,26 @@ final class NvmCommands {
 
     private void flushNext(Command c, int errno) {
         int id = (int) Math.min(c.step, Namespaces.MOST) + 1;
-        while (errno == 0 && id <= namespaces.highest()) {
-            var namespace = namespaces.attached(id);
-            if (namespace != null) {
-                c.step = id;
-                c.namespace = namespace;
-                c.submit(StorageOperation.FLUSH, 0, 0, false, false, flushNext);
-                return;
-            }
+        while (id <= namespaces.highest() && namespaces.attached(id) == null) {
             id++;
         }
-        processor.finish(c, Status.ofErrno(errno, true));
+        if (errno != 0 || id > namespaces.highest()) {
+            processor.finish(c, Status.ofErrno(errno, true));
+        } else {
+            c.step = id;
+            processor.step(c, flushOne);
+        }
+    }
+
+    private void flushOne(Command c, int errno) {
+        var namespace = namespaces.attached((int) c.step);
+        if (namespace == null) {
+            flushNext(c, 0);
+            return;
+        }
+        c.namespace = namespace;
+        processor.spend(FLUSH_COST);
+        c.submit(StorageOperation.FLUSH, 0, 0, false, false, flushNext);
     }
 
     // ---- the end ----
@@ -337,7 +359,7 @@ final class NvmCommands {
     /** Hot. Ends a command that has begun in its namespace. */
     void end(Command c, int status) {
         if (c.isExclusive() && status == 0) {
-            buffers.giveBack(c);
+            BufferPool.giveBack(c);
             goOnWithSecond(c);
             return;
         }
@@ -348,7 +370,7 @@ final class NvmCommands {
         var namespace = c.namespace();
         var second = c.second;
         namespace.end(c);
-        buffers.giveBack(c);
+        BufferPool.giveBack(c);
         processor.finish(c, status);
         if (second != null) {
             processor.finish(second, Status.FAILED_FUSED);
@@ -369,15 +391,24 @@ final class NvmCommands {
     private void endPair(Command compared, Command written, int status) {
         var namespace = compared.namespace();
         namespace.end(compared);
-        buffers.giveBack(written);
+        BufferPool.giveBack(written);
         processor.finish(compared, Status.SUCCESS);
         processor.finish(written, status);
         goOn(namespace);
     }
 
+    /** One after the other: a command may end before {@link #go} returns. */
     private void goOn(Namespace namespace) {
-        for (var next = namespace.nextToBegin(); next != null; next = namespace.nextToBegin()) {
-            go(next);
+        if (namespace.goingOn) {
+            return;
+        }
+        namespace.goingOn = true;
+        try {
+            for (var next = namespace.nextToBegin(); next != null; next = namespace.nextToBegin()) {
+                go(next);
+            }
+        } finally {
+            namespace.goingOn = false;
         }
     }
 }

@@ -24,8 +24,8 @@ import dev.muser.device.pci.PowerManagement;
  */
 public final class Nvme implements Device {
     /**
-     * Drivers find the controller by its class. QEMU's own identifiers would bring its quirks: Linux
-     * does not believe in namespace identifiers of those.
+     * Drivers find the controller by its class. QEMU's own identifiers would bring its quirks:
+     * Linux does not believe in namespace identifiers of those.
      */
     static final int VENDOR = 0x1234;
 

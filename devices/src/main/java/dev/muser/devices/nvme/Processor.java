@@ -7,6 +7,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The hot path of a controller: from doorbells to commands, from commands to completions.
@@ -19,6 +21,14 @@ final class Processor {
     static final int MDTS = 8;
 
     static final int MOST_DATA = 4096 << MDTS;
+
+    /**
+     * As many bytes are moved in a turn of the loop, within one command, before others on the loop
+     * have their turn; a command without data counts as a page.
+     */
+    static final long TURN_BYTES = 1 << 20;
+
+    private static final long LEAST_COST = 4096;
 
     /** Most entries that are fetched from one queue in a turn. */
     static final int BATCH = 32;
@@ -40,6 +50,17 @@ final class Processor {
     private final Attention attention;
     private final Drain drain;
     private final Arbiter arbiter = new Arbiter(this);
+    private final Postponed postponed = new Postponed();
+
+    /** Queues that are no more, with completions on their way by message. */
+    private final List<CompletionQueue> leaving = new ArrayList<>();
+
+    /** Commands that storages or the client have. */
+    private int away;
+
+    /** Bytes that may still be moved in this turn. */
+    private long budget;
+
     private final MemorySegment entries =
             Arena.ofAuto().allocate((long) BATCH * Command.ENTRY, Command.ENTRY);
 
@@ -84,10 +105,6 @@ final class Processor {
         return attention;
     }
 
-    BufferPool buffers() {
-        return buffers;
-    }
-
     Drain drain() {
         return drain;
     }
@@ -110,20 +127,42 @@ final class Processor {
 
     /** Hot. One turn; returns whether there was anything to do. */
     boolean turn() {
+        budget = TURN_BYTES;
         boolean worked = namespaces.poll();
+        worked |= postponed.run();
         worked |= arbiter.round(queues);
         worked |= namespaces.kick();
         worked |= publish();
-        if (worked) {
-            controller.progressed();
-        }
+        controller.progressed();
         return worked;
+    }
+
+    /** Hot. Whether this turn has done enough. */
+    boolean isSpent() {
+        return budget <= 0;
+    }
+
+    /** Hot. Counts work that this turn has done, in bytes. */
+    void spend(long bytes) {
+        budget -= Math.max(bytes, LEAST_COST);
+    }
+
+    /**
+     * Goes on with a command of several steps: now, or in the next turn if this has done enough.
+     */
+    void step(Command c, Continuation then) {
+        if (isSpent()) {
+            postponed.add(c, then);
+            wake();
+        } else {
+            then.run(c, 0);
+        }
     }
 
     /** Hot. Fetches and starts up to {@code most} commands; returns how many. */
     int serve(SubmissionQueue queue, int most) {
         long tail = doorbells.tail(queue.id);
-        if (tail == queue.head || queue.closing || queue.fetching != 0) {
+        if (tail == queue.head || isSpent() || queue.closing || queue.fetching != 0) {
             return 0;
         }
         if (tail < 0 || tail >= queue.size) {
@@ -132,6 +171,7 @@ final class Processor {
         }
         int n = Math.min(queue.available((int) tail), Math.min(most, BATCH));
         n = Math.min(n, queue.size - queue.head);
+        n = (int) Math.min(n, Math.max(1, budget / queue.usualCost));
         n = Math.min(n, Math.min(queue.completions.room(), pool.available()));
         if (n <= 0) {
             return 0;
@@ -197,7 +237,9 @@ final class Processor {
                 }
             } else {
                 nvm.execute(command);
+                queue.usualCost = Math.max(command.dataLength, LEAST_COST);
             }
+            spend(command.dataLength);
         }
     }
 
@@ -232,9 +274,7 @@ final class Processor {
         var completions = queue.completions;
         completions.underWay--;
         completions.add(c.result, queue.head, queue.id, c.cid, status);
-        if (c.buffer != null) {
-            buffers.giveBack(c);
-        }
+        BufferPool.giveBack(c);
         pool.give(c);
         if (queue.closing && queue.underWay == 0) {
             drained(queue);
@@ -267,9 +307,7 @@ final class Processor {
 
     /** Hot. A cancelled command has come back. */
     void release(Command c) {
-        if (c.buffer != null) {
-            buffers.giveBack(c);
-        }
+        BufferPool.giveBack(c);
         pool.give(c);
         controller.progressed();
     }
@@ -281,6 +319,9 @@ final class Processor {
             var queue = queues.completionAt(i);
             if (queue.hasDue()) {
                 observe(queue);
+                if (queues.completionAtOrNull(i) != queue) {
+                    return true; // it has failed
+                }
                 int n = queue.publish(memory);
                 if (n < 0 || queue.hasFailed()) {
                     controller.fail("completion queue %d cannot be written".formatted(queue.id));
@@ -312,14 +353,31 @@ final class Processor {
         }
     }
 
-    /** How many commands are under way, or waiting for events. */
-    int inUse() {
-        return pool.inUse();
+    /** Whether anything of the driver's is left: commands, completions on their way by message. */
+    boolean isClear() {
+        leaving.removeIf(CompletionQueue::haveArrived);
+        return pool.inUse() == 0 && leaving.isEmpty();
+    }
+
+    /** A completion that went by message has arrived. */
+    void arrived() {
+        controller.progressed();
+        wake();
+    }
+
+    /** Hot. A command has gone to a storage, or to the client. */
+    void left() {
+        away++;
+    }
+
+    /** Hot. A command has come back. */
+    void returned() {
+        away--;
     }
 
     /** Whether a storage engine may touch such memory of the driver. */
     boolean uses(long iova, long size) {
-        return pool.uses(iova, size);
+        return away != 0 && pool.uses(iova, size);
     }
 
     /** Ends everything for the driver; what storages have comes back later and is dropped. */
@@ -328,12 +386,31 @@ final class Processor {
             namespace.forget();
         }
         buffers.clear();
+        postponed.clear();
         admin.reset();
         pool.cancelAll();
+        for (int i = 0; i < queues.completionCount(); i++) {
+            var queue = queues.completionAt(i);
+            if (!queue.haveArrived()) {
+                leaving.add(queue);
+            }
+        }
         queues.clear();
         doorbells.reset();
         signals.reset();
         arbiter.reset();
+    }
+
+    /** Ends first halves of fused operations whose second will not come. */
+    void finishLoneHalves() {
+        for (int i = 0; i < queues.submissionCount(); i++) {
+            var queue = queues.submissionAt(i);
+            var half = queue.fused;
+            queue.fused = null;
+            if (half != null) {
+                finish(half, Status.MISSING_FUSED);
+            }
+        }
     }
 
     /** Returns how many commands are under way that will end by themselves. */

@@ -41,7 +41,7 @@ final class QueueCommands {
         } else if (vector >= controller.vectorCount()) {
             processor.finish(c, Status.INVALID_INTERRUPT_VECTOR);
         } else {
-            queues.add(
+            var queue =
                     new CompletionQueue(
                             id,
                             size,
@@ -49,7 +49,9 @@ final class QueueCommands {
                             (c.cdw11 & INTERRUPTS) != 0,
                             processor.window(),
                             c.pointer1,
-                            processor::wake));
+                            processor::arrived);
+            queues.add(queue);
+            controller.signals().created(queue);
             controller.doorbells().clearHead(id);
             processor.finish(c, Status.SUCCESS);
         }
@@ -137,7 +139,7 @@ final class QueueCommands {
         long page = controller.pageSize();
         if ((c.pointer1 & (page - 1)) != 0 || (c.pointer2 & (page - 1)) != 0) {
             processor.finish(c, Status.PRP_OFFSET_INVALID);
-        } else if (controller.signals().isLine()) {
+        } else if (controller.signals().isLineHeard()) {
             // a head that is written to memory alone would leave the line up
             processor.finish(c, Status.INVALID_FIELD);
         } else if (!controller.doorbells().useBuffer(c.pointer1, c.pointer2)) {

@@ -89,6 +89,11 @@ final class QueueTable {
         return completionList.length;
     }
 
+    /** Hot. As {@link #completionAt}; null when there are fewer by now. */
+    @Nullable CompletionQueue completionAtOrNull(int index) {
+        return index < completionList.length ? completionList[index] : null;
+    }
+
     /** Hot. */
     CompletionQueue completionAt(int index) {
         return completionList[index];

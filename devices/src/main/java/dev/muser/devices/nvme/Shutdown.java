@@ -4,6 +4,7 @@ import dev.muser.devices.storage.StorageOperation;
 import dev.muser.devices.storage.StorageRequest;
 import dev.muser.linux.Errno;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * Shutdown processing (NVMe base 1.4, 7.6.2): what is under way ends, all namespaces are flushed,
@@ -16,10 +17,17 @@ final class Shutdown {
     private final Controller controller;
     private final Registers registers;
     private final Namespaces namespaces;
+
+    /** CSTS.SHST. */
+    private int state;
+
+    /** Whether commands are still under way. */
     private boolean waiting;
-    private boolean complete;
+
     private int flushes;
-    private int era;
+
+    /** Changes with each shutdown: flushes of an earlier one do not count. */
+    private int run;
 
     Shutdown(Controller controller, Registers registers, Namespaces namespaces) {
         this.controller = controller;
@@ -28,22 +36,29 @@ final class Shutdown {
     }
 
     void begin() {
-        registers.setShutdown(OCCURRING);
+        run++;
+        state = OCCURRING;
         waiting = true;
-        complete = false;
-        era = controller.era();
+        show();
+        controller.processor().finishLoneHalves();
         progressed();
     }
 
     /** The controller is reset meanwhile. */
     void forget() {
+        run++;
         waiting = false;
-        complete = false;
+        state = 0;
+    }
+
+    /** Puts into the register how far it has got. */
+    void show() {
+        registers.setShutdown(state);
     }
 
     /** Whether the controller has been shut down since it was enabled. */
     boolean isComplete() {
-        return complete;
+        return state == COMPLETE;
     }
 
     /** Hot. Commands may have ended. */
@@ -53,26 +68,26 @@ final class Shutdown {
         }
         waiting = false;
         flushes = 1;
-        for (var namespace : namespaces.all()) {
+        for (var namespace : List.copyOf(namespaces.all())) {
             flushes++;
             namespace.submit(new Flush(namespace));
         }
         namespaces.kick();
         controller.wake();
-        flushed();
+        flushed(run);
     }
 
-    private void flushed() {
-        if (--flushes == 0 && era == controller.era()) {
-            complete = true;
-            registers.setShutdown(COMPLETE);
+    private void flushed(int of) {
+        if (of == run && --flushes == 0) {
+            state = COMPLETE;
+            show();
         }
     }
 
     /** A flush that no command asked for. */
     private final class Flush extends StorageRequest {
         private final Namespace namespace;
-        private final int began = era;
+        private final int began = run;
 
         Flush(Namespace namespace) {
             this.namespace = namespace;
@@ -108,9 +123,9 @@ final class Shutdown {
         @Override
         public void complete(int errno) {
             namespace.returned();
-            if (began == era) {
-                flushed();
-            }
+            flushed(began);
+            controller.progressed();
+            controller.wake();
         }
 
         @Override

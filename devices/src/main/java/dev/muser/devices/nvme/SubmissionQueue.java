@@ -38,6 +38,9 @@ final class SubmissionQueue {
     @Nullable MemorySegment fetched;
     int fetching;
 
+    /** Bytes that its last command moved: what to expect of the next. */
+    long usualCost = 4096;
+
     SubmissionQueue(
             int id,
             int size,

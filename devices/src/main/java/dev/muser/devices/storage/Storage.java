@@ -60,6 +60,12 @@ public interface Storage extends AutoCloseable {
     default void polling(boolean on) {}
 
     /**
+     * The disk is being disabled: requests under way are worth nothing any more. Those that can be
+     * ended early complete with ECANCELED; the disk waits for all. Returns at once.
+     */
+    default void cancel() {}
+
+    /**
      * The disk is being reset, or client memory taken away: returns when the memory of no request
      * that is under way will be touched any more. Such requests must still be completed, within
      * this call or later. An engine that moves data by {@link StorageRequest#put} and {@link

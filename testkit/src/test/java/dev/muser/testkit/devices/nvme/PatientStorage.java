@@ -36,6 +36,11 @@ final class PatientStorage implements Storage {
     Consumer<StorageRequest> onSubmit = _ -> {};
 
     int quiesced;
+    int cancelled;
+
+    /** Whether what is held ends when the disk is disabled. */
+    boolean cancels;
+
     boolean closed;
 
     PatientStorage(long size) {
@@ -102,6 +107,14 @@ final class PatientStorage implements Storage {
                 yield 0;
             }
         };
+    }
+
+    @Override
+    public void cancel() {
+        cancelled++;
+        while (cancels && !held.isEmpty()) {
+            held.remove().complete(Errno.ECANCELED);
+        }
     }
 
     @Override
