@@ -28,6 +28,14 @@ public interface EventLoop {
      */
     Poller poller(BooleanSupplier work);
 
+    /**
+     * Hot. Whether at most one poller is started: what it waits for, nobody else does, and it may
+     * well sleep for some microseconds.
+     */
+    default boolean hasOnePoller() {
+        return false;
+    }
+
     /** Returns a {@link #poller} that has been started. */
     default Registration poll(BooleanSupplier work) {
         var poller = poller(work);

@@ -35,6 +35,7 @@ public final class IoUring implements AutoCloseable {
     private static final int BLOCK_URING_CMD_DISCARD = 0x1200;
 
     private static final int ENTER_GETEVENTS = 1;
+    private static final int ENTER_EXT_ARG = 8;
     private static final int REGISTER_FILES = 2;
     private static final int UNREGISTER_FILES = 3;
     private static final int REGISTER_EVENTFD = 4;
@@ -60,8 +61,13 @@ public final class IoUring implements AutoCloseable {
     private long token;
     private int result;
 
+    // struct io_uring_getevents_arg: sigmask u64 @0, sigmask_sz u32 @8, min_wait_usec u32 @12,
+    // ts u64 @16: struct __kernel_timespec: s64 s @24, s64 ns @32
+    private final MemorySegment patience = Arena.ofAuto().allocate(40, 8);
+
     private IoUring(IoUringRings rings, Fd file) {
         this.rings = rings;
+        patience.set(JAVA_LONG, 16, patience.address() + 24);
         sqes = rings.sqes;
         completions = rings.completions;
         try (var arena = Arena.ofConfined()) {
@@ -242,6 +248,11 @@ public final class IoUring implements AutoCloseable {
     }
 
     private int enter(int completionsToAwait) {
+        int flags = completionsToAwait > 0 || rings.deferred ? ENTER_GETEVENTS : 0;
+        return enter(completionsToAwait, flags, 0, 0);
+    }
+
+    private int enter(int completionsToAwait, int flags, long argument, int argumentSize) {
         INDEX.setRelease(rings.submissions, (long) rings.sqTail, tail);
         long taken =
                 Syscall.call(
@@ -249,14 +260,30 @@ public final class IoUring implements AutoCloseable {
                         rings.fd.number(),
                         prepared,
                         completionsToAwait,
-                        completionsToAwait > 0 || rings.deferred ? ENTER_GETEVENTS : 0,
-                        0,
-                        0);
+                        flags,
+                        argument,
+                        argumentSize);
         if (taken < 0) {
             return (int) taken;
         }
         prepared -= (int) taken;
         return 0;
+    }
+
+    /**
+     * Hot. Sleeps until there is a completion, but not for long, so that the kernel's workers have
+     * this CPU.
+     *
+     * @param nanoseconds less than a second
+     * @return whether this kernel can (Linux 6.1); if not, this has done nothing
+     */
+    public boolean doze(long nanoseconds) {
+        if (!rings.deferred) { // an older kernel, with other flags
+            return false;
+        }
+        patience.set(JAVA_LONG, 32, nanoseconds);
+        int ignored = enter(1, ENTER_GETEVENTS | ENTER_EXT_ARG, patience.address(), 24);
+        return true;
     }
 
     /** Hot. Whether the kernel has completions that it only hands over in {@link #submit}. */

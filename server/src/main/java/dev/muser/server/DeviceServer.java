@@ -362,6 +362,11 @@ public final class DeviceServer implements AutoCloseable {
         }
 
         @Override
+        public boolean hasOnePoller() {
+            return real.hasOnePoller();
+        }
+
+        @Override
         public Poller poller(BooleanSupplier work) {
             return open.add(real.poller(() -> pollOnce(work)));
         }

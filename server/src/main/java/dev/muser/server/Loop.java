@@ -119,6 +119,11 @@ public final class Loop implements EventLoop, AutoCloseable {
         return new LoopPoller(work);
     }
 
+    @Override
+    public boolean hasOnePoller() {
+        return pollers.size() <= 1;
+    }
+
     /**
      * Ends the loop after its present turn, and closes the servers that are on it. Waits for the
      * thread, unless it is the caller. Idempotent.

@@ -90,7 +90,7 @@ public final class FileStorage implements Storage {
     private FileEngine createEngine(EventLoop loop) {
         if (options.engine() != FileOptions.Engine.THREADS) {
             try {
-                return new UringEngine(this, image.fd(), transfers, loop);
+                return new UringEngine(this, image.fd(), options.direct(), transfers, loop);
             } catch (SyscallException e) {
                 if (options.engine() == FileOptions.Engine.URING) {
                     throw new StorageException(

@@ -20,7 +20,14 @@ final class UringEngine implements FileEngine {
     /** After so many rounds the loop does something else first. */
     private static final int ROUNDS = 16;
 
+    /** After so many looks at the ring in vain, the kernel's workers have the CPU. */
+    private static final int LOOKS = 16;
+
+    /** So long, in nanoseconds, unless there is a completion; a doorbell may wait as long. */
+    private static final long DOZE = 30_000;
+
     private final FileStorage storage;
+    private final boolean direct;
     private final Transfer[] transfers;
     private final IoUring ring;
     private final EventLoop loop;
@@ -28,6 +35,11 @@ final class UringEngine implements FileEngine {
     private final MemorySegment scratch = Arena.ofAuto().allocate(8, 8);
     private final EventLoop.Registration watch;
     private final Runnable again = this::kickAgain;
+
+    /** Calls under way that take workers of the kernel. */
+    private int workers;
+
+    private int looks;
     private boolean polling;
     private boolean draining;
     private boolean closed;
@@ -35,8 +47,10 @@ final class UringEngine implements FileEngine {
     /**
      * @throws SyscallException when there is no io_uring
      */
-    UringEngine(FileStorage storage, Fd file, Transfer[] transfers, EventLoop loop) {
+    UringEngine(
+            FileStorage storage, Fd file, boolean direct, Transfer[] transfers, EventLoop loop) {
         this.storage = storage;
+        this.direct = direct;
         this.transfers = transfers;
         this.loop = loop;
         try {
@@ -58,6 +72,7 @@ final class UringEngine implements FileEngine {
 
     @Override
     public void begin(Transfer t) {
+        workers += workersFor(t);
         switch (t.call) {
             case READ -> {
                 if (t.vector.count() == 1) {
@@ -77,6 +92,11 @@ final class UringEngine implements FileEngine {
             case ALLOCATE -> ring.allocate(t.flags, t.position, t.length, t.index);
             case DISCARD -> ring.discard(t.position, t.length, t.index);
         }
+    }
+
+    /** A read is completed by the disk's interrupt, or by this thread. */
+    private static int workersFor(Transfer t) {
+        return t.call == Transfer.Call.READ ? 0 : 1;
     }
 
     @Override
@@ -130,7 +150,27 @@ final class UringEngine implements FileEngine {
             submit();
             any = drain();
         }
+        if (any) {
+            looks = 0;
+        } else if (workers > 0 && ++looks >= LOOKS) {
+            looks = 0;
+            makeRoom();
+            any = drain();
+        }
         return any;
+    }
+
+    /**
+     * Workers of the kernel write, and complete what was written, maybe on this CPU. Those who
+     * write to the page cache belong to this process: for them it is enough to yield. Those who
+     * complete direct writes do so where the disk's interrupt came, and do not: before the
+     * scheduler takes a CPU from a process that only yields, milliseconds can pass.
+     */
+    @SuppressWarnings("ThreadPriorityCheck") // nothing is right or wrong by it, only fast or slow
+    private void makeRoom() {
+        if (!direct || !loop.hasOnePoller() || !ring.doze(DOZE)) {
+            Thread.yield();
+        }
     }
 
     private boolean drain() {
@@ -143,7 +183,9 @@ final class UringEngine implements FileEngine {
             while (ring.reap()) {
                 if (ring.token() != CANCEL) {
                     any = true;
-                    storage.finished(transfers[(int) ring.token()], ring.result());
+                    var transfer = transfers[(int) ring.token()];
+                    workers -= workersFor(transfer);
+                    storage.finished(transfer, ring.result());
                 }
             }
         } finally {
