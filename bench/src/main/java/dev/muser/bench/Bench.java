@@ -154,7 +154,7 @@ public final class Bench {
             case DMA_4K_MESSAGES -> DmaProbes.messages(setup, rounds, 4096);
             case DMA_1M_MESSAGES -> DmaProbes.messages(setup, rounds, 1 << 20);
             case INTERRUPT -> InterruptProbes.interrupt(setup, rounds);
-            case ALLOCATION, START, IDLE, NVME, NVME_FILE, NVME_IDLE ->
+            case ALLOCATION, START, IDLE, NVME_SPEED, NVME_FILE, NVME_IDLE ->
                     throw new AssertionError(benchmark);
         };
     }

@@ -22,9 +22,12 @@ public enum Benchmark {
     ALLOCATION("bytes allocated for each message", "none"),
     START("process started to first reply", "JVM that does nothing"),
     IDLE("idle devices in one process", "process without devices"),
-    NVME("NVMe disks of nothing and of memory", "cache lines, copies"),
+    NVME_SPEED("NVMe disks of nothing and of memory", "cache lines, copies"),
     NVME_FILE("NVMe disk in a file", "fio with io_uring on the same file and CPU"),
     NVME_IDLE("NVMe disks that idle, that share, and what they allocate", "none");
+
+    /** What all benchmarks of NVMe disks are called together. */
+    public static final String DISKS = "nvme";
 
     private final String title;
     private final String floor;
@@ -81,12 +84,12 @@ public enum Benchmark {
      * @throws IllegalArgumentException when there is none; says which there are
      */
     public static Set<Benchmark> named(String name) {
-        return name.equals(NVME.id()) ? EnumSet.range(NVME, NVME_IDLE) : EnumSet.of(of(name));
+        return name.equals(DISKS) ? EnumSet.range(NVME_SPEED, NVME_IDLE) : EnumSet.of(of(name));
     }
 
     /** Whether it is about NVMe disks. */
     boolean hasDisks() {
-        return compareTo(NVME) >= 0;
+        return compareTo(NVME_SPEED) >= 0;
     }
 
     /** Whether it is about messages between a client and a server, and so depends on the policy. */

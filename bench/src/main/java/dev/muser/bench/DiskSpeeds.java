@@ -99,7 +99,7 @@ final class DiskSpeeds {
             loads.forEach(load -> times.add(load.times()));
             double each = 1e9 / perSecond;
             return new DiskFigure(
-                    Benchmark.NVME,
+                    Benchmark.NVME_SPEED,
                     what.title(),
                     perSecond,
                     each * what.depth() * loads.size(),

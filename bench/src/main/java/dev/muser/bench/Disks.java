@@ -28,7 +28,7 @@ final class Disks {
 
     /** On the driver's thread. */
     void run(Set<Benchmark> wanted) {
-        if (wanted.contains(Benchmark.NVME)) {
+        if (wanted.contains(Benchmark.NVME_SPEED)) {
             report.note(
                     "disk and driver poll on CPUs of their own; peer: the fastest target in C, as"
                             + " measured once on another machine");

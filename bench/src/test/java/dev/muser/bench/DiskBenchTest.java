@@ -61,7 +61,7 @@ class DiskBenchTest {
         assertThat(lines())
                 .allSatisfy(line ->
                         assertThat(line)
-                                .startsWith("{\"benchmark\":\"nvme\",\"what\":\"")
+                                .startsWith("{\"benchmark\":\"nvme-speed\",\"what\":\"")
                                 .containsPattern("\"perSecond\":[1-9]")
                                 .containsPattern("\"p999\":[1-9]"));
         assertThat(lines().getFirst())
@@ -117,7 +117,7 @@ class DiskBenchTest {
     void shouldKeepDisksOutUnlessTheyAreNamed() {
         assertThat(Benchmark.usual()).noneMatch(Benchmark::hasDisks);
         assertThat(Benchmark.named("nvme"))
-                .containsExactly(Benchmark.NVME, Benchmark.NVME_FILE, Benchmark.NVME_IDLE);
+                .containsExactly(Benchmark.NVME_SPEED, Benchmark.NVME_FILE, Benchmark.NVME_IDLE);
         assertThat(Benchmark.named("idle")).containsExactly(Benchmark.IDLE);
     }
 }

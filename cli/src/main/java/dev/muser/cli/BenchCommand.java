@@ -13,6 +13,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -78,7 +79,8 @@ final class BenchCommand extends BaseCommand implements Callable<Integer> {
     static final class Names implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {
-            return Arrays.stream(Benchmark.values()).map(Benchmark::id).iterator();
+            var ids = Arrays.stream(Benchmark.values()).map(Benchmark::id);
+            return Stream.concat(ids, Stream.of(Benchmark.DISKS)).iterator();
         }
     }
 
