@@ -97,10 +97,11 @@ public final class LimitedStorage implements Storage {
         storage.submit(request);
     }
 
+    /** Zeros may have to be written: they count as if they were. */
     private static long size(StorageRequest request) {
         return switch (request.operation()) {
-            case READ, WRITE -> request.length();
-            case FLUSH, DISCARD, ZERO -> 0;
+            case READ, WRITE, ZERO -> request.length();
+            case FLUSH, DISCARD -> 0;
         };
     }
 
@@ -163,13 +164,14 @@ public final class LimitedStorage implements Storage {
     }
 
     @Override
-    public void quiesce() {
+    public void cancel() {
         if (timer != null) {
             timer.disarm();
         }
         cancel(reads);
         cancel(writes);
-        storage.quiesce();
+        storage.cancel();
+        release(); // what came meanwhile
     }
 
     private static void cancel(Lane lane) {
@@ -177,6 +179,12 @@ public final class LimitedStorage implements Storage {
         for (int n = lane.waiting.size(); n > 0; n--) {
             lane.waiting.remove().complete(Errno.ECANCELED);
         }
+    }
+
+    /** What waits here has not begun, and goes on waiting. */
+    @Override
+    public void quiesce() {
+        storage.quiesce();
     }
 
     @Override

@@ -60,17 +60,24 @@ public interface Storage extends AutoCloseable {
     default void polling(boolean on) {}
 
     /**
-     * The disk is being disabled: requests under way are worth nothing any more. Those that can be
-     * ended early complete with ECANCELED; the disk waits for all. Returns at once.
+     * The disk is being disabled: requests under way are worth nothing any more, and those that can
+     * be ended early complete with ECANCELED, within this call or later. Returns at once; the disk
+     * goes on when all have been completed. An engine that is done soon in any case need not do
+     * anything.
      */
     default void cancel() {}
 
     /**
-     * The disk is being reset, or client memory taken away: returns when the memory of no request
-     * that is under way will be touched any more. Such requests must still be completed, within
-     * this call or later. An engine that moves data by {@link StorageRequest#put} and {@link
-     * StorageRequest#get} alone, or by completeLater, need not do anything: those do nothing from
-     * then on.
+     * The disk is being reset and must answer at once, or client memory is taken away: returns when
+     * no memory that the client may have lost will be touched any more, by addresses that were
+     * looked up before. It waits for what the system is doing now, about a second at most; when
+     * that is over, it tells the operator that memory may still be written, and returns.
+     *
+     * <p>Requests are not cancelled by this: most may be about other memory, and somebody wants
+     * them. What has not begun looks its {@linkplain StorageRequest#pieces pieces} up when it does;
+     * it is EFAULT when there are none any more. An engine that moves data by {@link
+     * StorageRequest#put} and {@link StorageRequest#get} alone, or by completeLater, need not do
+     * anything: those do nothing from then on.
      */
     default void quiesce() {}
 

@@ -95,7 +95,8 @@ public abstract class StorageRequest {
 
     /**
      * Hot. Returns of how many pieces of this process's memory the data consist: none when the
-     * client has taken memory away. Call it anew in each turn of the loop.
+     * client has taken memory away, which makes the request EFAULT. Call it anew in each turn of
+     * the loop, and after each {@link Storage#quiesce}.
      */
     public abstract int pieces();
 

@@ -13,6 +13,7 @@ public final class FakeRequest extends StorageRequest {
     private final MemorySegment segment;
     private final List<Integer> completions = new ArrayList<>();
     private boolean gone;
+    private Runnable whenDone = () -> {};
 
     private FakeRequest(byte[] data) {
         this.data = data;
@@ -58,6 +59,12 @@ public final class FakeRequest extends StorageRequest {
     public FakeRequest again() {
         prepare(operation(), offset(), length(), forceUnitAccess(), mayDeallocate());
         completions.clear();
+        return this;
+    }
+
+    /** Says what is to be done when it is completed. */
+    public FakeRequest whenDone(Runnable action) {
+        whenDone = action;
         return this;
     }
 
@@ -116,6 +123,7 @@ public final class FakeRequest extends StorageRequest {
     @Override
     public void complete(int errno) {
         completions.add(errno);
+        whenDone.run();
     }
 
     @Override

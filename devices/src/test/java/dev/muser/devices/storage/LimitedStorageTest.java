@@ -55,6 +55,11 @@ final class LimitedStorageTest {
         }
 
         @Override
+        public void cancel() {
+            calls.add("cancel");
+        }
+
+        @Override
         public void quiesce() {
             calls.add("quiesce");
         }
@@ -170,8 +175,21 @@ final class LimitedStorageTest {
                         StorageLimits.NONE.withWrites(
                                 new RateLimit(1, 2), new RateLimit(512, 512)));
         storage.submit(FakeRequest.discard(0, 1 << 20));
-        storage.submit(FakeRequest.zero(0, 1 << 20, true));
         storage.submit(FakeRequest.discard(0, 1 << 20));
+        storage.submit(FakeRequest.discard(0, 1 << 20));
+        assertThat(recorder.submitted).hasSize(2);
+    }
+
+    @Test
+    void shouldCountZerosAsIfTheyWereWritten() {
+        var storage =
+                limited(StorageLimits.NONE.withWrites(RateLimit.NONE, new RateLimit(512, 512)));
+        storage.submit(FakeRequest.zero(0, 1024, true));
+        storage.submit(FakeRequest.zero(0, 512, false));
+        assertThat(recorder.submitted).hasSize(1);
+        pass(2 * SECOND - 1);
+        assertThat(recorder.submitted).hasSize(1);
+        pass(1);
         assertThat(recorder.submitted).hasSize(2);
     }
 
@@ -195,14 +213,38 @@ final class LimitedStorageTest {
     }
 
     @Test
-    void shouldCancelWhatWaitsWhenQuiesced() {
+    void shouldLeaveWhatWaitsAloneWhenQuiesced() {
         var storage = limited(StorageLimits.NONE.withAll(new RateLimit(1, 1), RateLimit.NONE));
         var requests = reads(storage, 3, 512);
         storage.quiesce();
+        assertThat(requests).extracting(FakeRequest::isDone).containsExactly(true, false, false);
+        assertThat(recorder.calls).containsExactly("start", "quiesce");
+        pass(2 * SECOND);
+        assertThat(requests).extracting(FakeRequest::errno).containsOnly(0);
+    }
+
+    @Test
+    void shouldServeWhatComesWhileOthersAreCancelled() {
+        var storage = limited(StorageLimits.NONE.withAll(new RateLimit(1, 1), RateLimit.NONE));
+        var late = FakeRequest.read(0, 512);
+        reads(storage, 2, 512);
+        storage.submit(FakeRequest.read(0, 512).whenDone(() -> storage.submit(late)));
+        storage.cancel();
+        assertThat(late.isDone()).isFalse();
+        pass(SECOND);
+        assertThat(late.errno()).isZero();
+        assertThat(loop.timersArmed()).isZero();
+    }
+
+    @Test
+    void shouldCancelWhatWaits() {
+        var storage = limited(StorageLimits.NONE.withAll(new RateLimit(1, 1), RateLimit.NONE));
+        var requests = reads(storage, 3, 512);
+        storage.cancel();
         assertThat(requests)
                 .extracting(FakeRequest::errno)
                 .containsExactly(0, Errno.ECANCELED, Errno.ECANCELED);
-        assertThat(recorder.calls).containsExactly("start", "quiesce");
+        assertThat(recorder.calls).containsExactly("start", "cancel");
         assertThat(loop.timersArmed()).isZero();
         pass(SECOND);
         reads(storage, 1, 512);

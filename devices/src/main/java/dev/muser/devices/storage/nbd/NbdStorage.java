@@ -162,8 +162,8 @@ public final class NbdStorage implements Storage {
      * new request is sent, so that no write of then comes after a write of later.
      */
     @Override
-    public void quiesce() {
-        transfers.quiesce();
+    public void cancel() {
+        transfers.cancel();
     }
 
     @Override

@@ -302,7 +302,7 @@ final class NbdTransfers {
         }
     }
 
-    void quiesce() {
+    void cancel() {
         links.cancelAll();
         waiting.clear();
         var canceled = List.copyOf(underWay);

@@ -188,7 +188,7 @@ final class NbdLossTest extends NbdFixture {
         var old = FakeRequest.write(0, new byte[512]);
         storage.submit(old);
         loop.runUntil(() -> held.size() == 1);
-        storage.quiesce();
+        storage.cancel();
         assertThat(old.errno()).isEqualTo(Errno.ECANCELED);
         old.forget();
         var next = FakeRequest.write(0, new byte[512]);
@@ -209,7 +209,7 @@ final class NbdLossTest extends NbdFixture {
         server.stop();
         var old = List.of(FakeRequest.write(0, new byte[512]), FakeRequest.read(0, 512));
         old.forEach(storage::submit);
-        storage.quiesce();
+        storage.cancel();
         assertThat(old).allMatch(request -> request.errno() == Errno.ECANCELED);
         server.start();
         shouldRead(storage, 0, 512);
