@@ -1,30 +1,52 @@
 package dev.muser.devices.storage;
 
 import dev.muser.device.EventLoop;
+import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import dev.muser.linux.SyscallException;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes in this process's memory, gone with it. Pages are taken when they are first written, and
- * given back when they are discarded: the size is only bounded by what the machine maps.
+ * Bytes in this process's memory, gone with it. Pages are taken when they are first written or
+ * read, and given back when they are discarded: the size is only bounded by what the machine maps.
  */
 public final class MemoryStorage implements Storage {
     private static final long PAGE = 4096;
 
     /**
-     * Pages are given back this many bytes at a time, some 5 ms for pages that were in use: the
-     * loop has other disks to serve.
+     * So much is given back in one turn, in bytes: some 2 ms for pages that were in use. The loop
+     * has other disks to serve.
      */
-    private static final long CLEARED_AT_ONCE = 64L << 20;
+    private static final long EFFORT_AT_ONCE = 24L << 20;
+
+    /** What a system call costs beside its pages, in bytes as well. */
+    private static final long EFFORT_OF_A_CALL = 32L << 10;
 
     private final StorageInfo info;
     private final Fd file;
     private final Mapping mapping;
     private final MemorySegment bytes;
+    private final Runnable nextTurn = this::nextTurn;
+
+    /** To be cleared, the first in part already. */
+    private final ArrayDeque<StorageRequest> clearing = new ArrayDeque<>();
+
+    /** How much of the first. */
+    private long cleared;
+
+    /** What was cleared since there was last too much for one turn. */
+    private long effort;
+
+    /** Whether the rest is cleared in the next turn. */
+    private boolean goesOn;
+
+    /** Whether it is being cleared now. */
+    private boolean busy;
+
     private @Nullable EventLoop loop;
 
     /**
@@ -84,12 +106,51 @@ public final class MemoryStorage implements Storage {
     }
 
     private void clear(StorageRequest request) {
-        long length = request.length();
-        if (length <= CLEARED_AT_ONCE || loop == null) {
-            request.complete(clear(request.offset(), length));
+        if (loop == null) {
+            request.complete(clear(request.offset(), request.length()));
         } else {
-            new Clearing(request, loop).run();
+            clearing.add(request);
+            if (!busy && !goesOn) {
+                clearSome();
+            }
         }
+    }
+
+    /** Clears as much as one turn may, and goes on in the next. */
+    private void clearSome() {
+        busy = true;
+        try {
+            while (!clearing.isEmpty() && effort < EFFORT_AT_ONCE) {
+                clearPart(clearing.element());
+            }
+        } finally {
+            busy = false;
+            if (!clearing.isEmpty() && !goesOn && loop != null) {
+                goesOn = true;
+                loop.execute(nextTurn);
+            }
+        }
+    }
+
+    private void clearPart(StorageRequest request) {
+        long at = request.offset() + cleared;
+        long end = request.offset() + request.length();
+        // ends at a page's edge, so that no page is left to be zeroed in two halves
+        long next = Math.min(end, (at + EFFORT_AT_ONCE) & -PAGE);
+        int errno = clear(at, next - at);
+        cleared += next - at;
+        effort += next - at + EFFORT_OF_A_CALL;
+        if (errno != 0 || next == end) {
+            cleared = 0;
+            clearing.remove();
+            request.complete(errno); // may bring the next
+        }
+    }
+
+    private void nextTurn() {
+        goesOn = false;
+        effort = 0;
+        clearSome();
     }
 
     /** Gives whole pages back, and zeroes what is left of others. */
@@ -111,31 +172,12 @@ public final class MemoryStorage implements Storage {
         return 0;
     }
 
-    /** A long range, cleared in several turns of the loop. */
-    private final class Clearing implements Runnable {
-        private final StorageRequest request;
-        private final EventLoop turns;
-        private long at;
-        private final long end;
-
-        Clearing(StorageRequest request, EventLoop turns) {
-            this.request = request;
-            this.turns = turns;
-            at = request.offset();
-            end = at + request.length();
-        }
-
-        @Override
-        public void run() {
-            // Ends at a page's edge, so that no page is left to be zeroed in two halves.
-            long next = Math.min(end, (at + CLEARED_AT_ONCE) & -PAGE);
-            int errno = clear(at, next - at);
-            at = next;
-            if (errno != 0 || at == end) {
-                request.complete(errno);
-            } else {
-                turns.execute(this);
-            }
+    @Override
+    public void cancel() {
+        cleared = 0;
+        // only those of now: a completion may bring the next
+        for (int n = clearing.size(); n > 0; n--) {
+            clearing.remove().complete(Errno.ECANCELED);
         }
     }
 

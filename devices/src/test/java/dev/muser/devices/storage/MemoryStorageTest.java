@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.muser.linux.Errno;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -107,6 +108,49 @@ final class MemoryStorageTest {
             var read = FakeRequest.read(size - 1, 1);
             assertThat(run(large, read)).isZero();
             assertThat(read.data()).containsExactly(0);
+        }
+    }
+
+    @Test
+    void shouldClearManyRangesInSeveralTurns() {
+        var loop = new FakeLoop(() -> 0);
+        try (var large = new MemoryStorage(256L << 20)) {
+            large.start(loop);
+            var discards = new ArrayList<FakeRequest>();
+            for (int i = 0; i < 256; i++) {
+                discards.add(FakeRequest.discard((long) i << 20, 1 << 20));
+                large.submit(discards.getLast());
+            }
+            assertThat(discards.getFirst().isDone()).isTrue();
+            assertThat(discards.getLast().isDone()).isFalse();
+            loop.turn();
+            assertThat(discards.getLast().isDone()).isFalse();
+            loop.runUntil(discards.getLast()::isDone);
+            assertThat(discards).allMatch(request -> request.errno() == 0);
+        }
+    }
+
+    @Test
+    void shouldClearNothingMoreWhenCancelled() {
+        long size = 200L << 20;
+        var loop = new FakeLoop(() -> 0);
+        try (var large = new MemoryStorage(size)) {
+            large.start(loop);
+            var discard = FakeRequest.discard(0, size);
+            large.submit(discard);
+            large.cancel();
+            assertThat(discard.errno()).isEqualTo(Errno.ECANCELED);
+            assertThat(run(large, FakeRequest.write(size - 1, (byte) 9))).isZero();
+            while (loop.tasks() > 0) {
+                loop.turn();
+            }
+            var read = FakeRequest.read(size - 1, 1);
+            assertThat(run(large, read)).isZero();
+            assertThat(read.data()).containsExactly(9);
+            var another = FakeRequest.discard(size - 1, 1);
+            large.submit(another);
+            loop.runUntil(another::isDone);
+            assertThat(another.errno()).isZero();
         }
     }
 
