@@ -31,6 +31,10 @@ final class ThreadEngine implements FileEngine {
     private @Nullable Transfer first;
 
     private @Nullable Transfer last;
+
+    /** Done, and not told to the storage yet. */
+    private @Nullable Transfer done;
+
     private int waiting;
     private int underWay;
     private volatile boolean polling;
@@ -126,23 +130,33 @@ final class ThreadEngine implements FileEngine {
         return finish(results.takeAll());
     }
 
-    private boolean finish(@Nullable Transfer done) {
+    /** Finishes what is done, also what an exception left in the midst of it. */
+    private boolean finish(@Nullable Transfer more) {
         if (done == null) {
-            return false;
+            done = more;
+        } else {
+            var end = done;
+            while (end.next != null) {
+                end = end.next;
+            }
+            end.next = more;
         }
-        while (done != null) {
-            var next = done.next;
+        boolean any = false;
+        for (var one = done; one != null; one = done) {
+            done = one.next; // before anything can fail
             underWay--;
-            storage.finished(done, done.result);
-            done = next;
+            any = true;
+            storage.finished(one, one.result);
         }
-        return true;
+        return any;
     }
 
     @Override
     public void await() {
         kick();
-        if (underWay > 0) {
+        if (done != null) {
+            finish(null);
+        } else if (underWay > 0) {
             finish(results.awaitAll());
         }
     }
