@@ -131,10 +131,15 @@ final class FileSteps {
         } else if (!noZeroRange) {
             t.range(Transfer.Call.ALLOCATE, DiskFile.ZERO_RANGE);
         } else {
-            t.call = Transfer.Call.WRITE;
-            t.flags = t.request().forceUnitAccess() ? DiskFile.WRITE_DURABLY : 0;
-            t.gather(ZEROS, ZEROS_AT_ONCE);
+            writeZeros(t);
         }
+    }
+
+    private static void writeZeros(Transfer t) {
+        t.writesZeros = true;
+        t.call = Transfer.Call.WRITE;
+        t.flags = t.request().forceUnitAccess() ? DiskFile.WRITE_DURABLY : 0;
+        t.gather(ZEROS, ZEROS_AT_ONCE);
     }
 
     /** Hot. After a call that returned {@code result}, a count of bytes or {@code -errno}. */
@@ -174,8 +179,8 @@ final class FileSteps {
         if ((t.done & lengthMask) != 0) {
             return Errno.EIO; // direct I/O has come to an end that is not the image's
         }
-        if (request.operation() == StorageOperation.ZERO) {
-            zero(t);
+        if (t.writesZeros) {
+            writeZeros(t);
             return MORE;
         }
         return move(t);
@@ -207,9 +212,7 @@ final class FileSteps {
         } else {
             noZeroRange |= result == -Errno.EOPNOTSUPP;
         }
-        t.call = Transfer.Call.WRITE;
-        t.flags = request.forceUnitAccess() ? DiskFile.WRITE_DURABLY : 0;
-        t.gather(ZEROS, ZEROS_AT_ONCE);
+        writeZeros(t);
         return MORE;
     }
 

@@ -20,7 +20,7 @@ final class Transfer {
         DISCARD
     }
 
-    private static final int PIECES = 8;
+    private static final int PIECES = 64;
 
     /** The most that one call moves: what the kernel allows, in whole pages. */
     private static final long MOST = 1L << 30;
@@ -37,6 +37,15 @@ final class Transfer {
     @Nullable BounceBuffer bounce;
 
     int retries;
+
+    /** Zeros must be written: the file system makes them of this range in no other way. */
+    boolean writesZeros;
+
+    // the piece where the call begins, and where that one begins in the request
+    private int piece;
+    private int pieceCount;
+    private long pieceStart;
+    private long pieceAddress;
 
     Call call = Call.SYNC;
     long position;
@@ -61,6 +70,10 @@ final class Transfer {
         request = newRequest;
         done = 0;
         retries = 0;
+        writesZeros = false;
+        piece = 0;
+        pieceCount = 0;
+        pieceStart = 0;
     }
 
     StorageRequest request() {
@@ -81,22 +94,42 @@ final class Transfer {
     void gather() {
         var from = request();
         long left = Math.min(from.length() - done, MOST);
-        long skip = done;
         int pieces = from.pieces();
         start(from.offset() + done);
-        for (int i = 0; i < pieces && left > 0; i++) {
+        int i = firstPiece(from, pieces);
+        long skip = done - pieceStart;
+        while (i < pieces && left > 0) {
             long size = from.pieceLength(i);
-            if (skip >= size) {
+            if (skip < size) {
+                long count = Math.min(size - skip, left);
+                if (!add(from.pieceAddress(i) + skip, count)) {
+                    return; // the rest comes with the next call
+                }
+                left -= count;
+                skip = 0;
+            } else {
                 skip -= size;
-                continue;
             }
-            long count = Math.min(size - skip, left);
-            if (!add(from.pieceAddress(i) + skip, count)) {
-                return; // the rest comes with the next call
-            }
-            skip = 0;
-            left -= count;
+            i++;
         }
+    }
+
+    /** Finds the piece where it goes on: not before the last one, if those are still the same. */
+    private int firstPiece(StorageRequest from, int pieces) {
+        if (pieces != pieceCount
+                || piece >= pieces
+                || done < pieceStart
+                || from.pieceAddress(piece) != pieceAddress) {
+            piece = 0;
+            pieceStart = 0;
+            pieceCount = pieces;
+        }
+        while (piece < pieces && done - pieceStart >= from.pieceLength(piece)) {
+            pieceStart += from.pieceLength(piece);
+            piece++;
+        }
+        pieceAddress = piece < pieces ? from.pieceAddress(piece) : 0;
+        return piece;
     }
 
     /** Moves the next part by a buffer of ours, again and again if that is how to fill it. */

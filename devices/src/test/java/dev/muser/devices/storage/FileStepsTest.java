@@ -114,6 +114,21 @@ class FileStepsTest {
     }
 
     @Test
+    void shouldGoOnWritingZerosOfARangeThatNothingElseMakes() {
+        begin(TestRequest.range(StorageOperation.ZERO, 0, SIZE, true));
+        assertThat(steps.next(transfer, -Errno.EINVAL)).isEqualTo(FileSteps.MORE);
+        assertThat(steps.next(transfer, -Errno.EINVAL)).isEqualTo(FileSteps.MORE);
+        assertThat(transfer.call).isEqualTo(Transfer.Call.WRITE);
+        assertThat(steps.next(transfer, 4096)).isEqualTo(FileSteps.MORE);
+        assertThat(transfer.call).isEqualTo(Transfer.Call.WRITE);
+        assertThat(transfer.position).isEqualTo(4096);
+        assertThat(steps.next(transfer, SIZE - 4096)).isZero();
+        // other ranges may be otherwise
+        begin(TestRequest.range(StorageOperation.ZERO, 0, SIZE, true));
+        assertThat(transfer.call).isEqualTo(Transfer.Call.ALLOCATE);
+    }
+
+    @Test
     void shouldMakeHolesWhereADeviceDoesNotDiscard() {
         onBlockDevice();
         begin(TestRequest.range(StorageOperation.DISCARD, 512, 512, true));
