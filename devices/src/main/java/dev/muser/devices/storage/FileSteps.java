@@ -121,6 +121,11 @@ final class FileSteps {
                 : MORE;
     }
 
+    /** Prepares the call anew that was to be next: memory may have gone since. */
+    int again(Transfer t) {
+        return t.touchesClient() ? move(t) : MORE;
+    }
+
     private static int moreUnless(int errno) {
         return errno == 0 ? MORE : errno;
     }
@@ -145,7 +150,7 @@ final class FileSteps {
     /** Hot. After a call that returned {@code result}, a count of bytes or {@code -errno}. */
     int next(Transfer t, long result) {
         if ((result == -Errno.EINTR || result == -Errno.EAGAIN) && t.retries++ < RETRIES) {
-            return MORE;
+            return again(t);
         }
         int errno =
                 switch (t.call) {

@@ -6,7 +6,9 @@ import dev.muser.linux.IoUring;
 import dev.muser.linux.SyscallException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,8 +31,14 @@ public final class FileStorage implements Storage {
     /** 8 MiB of them. */
     private static final int BOUNCE_BUFFERS = 64;
 
-    /** So long {@link #quiesce} lets requests come to their end before it gives them up. */
+    /** So long, in nanoseconds, {@link #quiesce} waits for the system. */
     private static final long PATIENCE = 1_000_000_000L;
+
+    /** So long when the file has not answered before, nor since. */
+    private static final long NO_PATIENCE = 20_000_000L;
+
+    /** Closed while the system had their memory: it must stay. */
+    private static final List<FileStorage> ABANDONED = new CopyOnWriteArrayList<>();
 
     private final OpenedImage image;
     private final FileOptions options;
@@ -38,9 +46,30 @@ public final class FileStorage implements Storage {
     private final Transfer[] idle = new Transfer[TRANSFERS];
     private final BounceBuffer.Pool bounces = new BounceBuffer.Pool(BOUNCE_BUFFERS);
     private final ArrayDeque<StorageRequest> waiting = new ArrayDeque<>();
+
+    /** With a next call that has not begun. */
+    private final ArrayDeque<Transfer> parked = new ArrayDeque<>();
+
     private final FileSteps steps;
+    private final Runnable nextTurn = this::nextTurn;
     private int idleCount;
-    private boolean givesUp;
+
+    /** Calls under way that use addresses of the client's memory. */
+    private int touching;
+
+    /** How many more bytes may be moved before the loop does something else. */
+    private long budget;
+
+    private long bytesAtOnce;
+
+    /** Whether the rest begins in the next turn. */
+    private boolean goesOn;
+
+    /** Whether the file has not answered since {@link #quiesce} waited in vain. */
+    private boolean silent;
+
+    private boolean abandoned;
+    private @Nullable EventLoop loop;
     private @Nullable FileEngine engine;
     private volatile String engineName = "not started";
 
@@ -82,9 +111,16 @@ public final class FileStorage implements Storage {
     }
 
     @Override
-    public void start(EventLoop loop) {
-        engine = createEngine(loop);
+    public void start(EventLoop newLoop) {
+        loop = newLoop;
+        start(createEngine(newLoop));
+    }
+
+    void start(FileEngine newEngine) {
+        engine = newEngine;
         engineName = engine.describe();
+        bytesAtOnce = engine.bytesAtOnce();
+        budget = bytesAtOnce;
     }
 
     private FileEngine createEngine(EventLoop loop) {
@@ -115,7 +151,7 @@ public final class FileStorage implements Storage {
         int errno = steps.refuse(request);
         if (errno >= 0) {
             request.complete(errno);
-        } else if (waiting.isEmpty() && hasRoom(request)) {
+        } else if (budget > 0 && waiting.isEmpty() && hasRoom(request)) {
             begin(request);
         } else {
             waiting.add(request);
@@ -135,19 +171,35 @@ public final class FileStorage implements Storage {
 
     /** Hot. The engine says what a call has come to. */
     void finished(Transfer transfer, long result) {
+        silent = false;
+        touching -= transfer.touchesClient() ? 1 : 0;
         int errno = steps.next(transfer, result);
-        if (givesUp && errno < 0) {
+        if (errno < 0 && transfer.cancelled) {
             errno = Errno.ECANCELED;
         }
         proceed(transfer, errno);
     }
 
+    /** The engine gives a call back that has not begun. */
+    void recalled(Transfer transfer) {
+        touching -= transfer.touchesClient() ? 1 : 0;
+        parked.add(transfer);
+    }
+
     /** Hot. Makes the next call, or completes the request with an errno that is not negative. */
     private void proceed(Transfer transfer, int errno) {
-        if (errno < 0) {
+        if (errno >= 0) {
+            end(transfer, errno);
+        } else if (budget > 0) {
+            budget -= transfer.moves() ? transfer.length : 0;
+            touching += transfer.touchesClient() ? 1 : 0;
             running().begin(transfer);
-            return;
+        } else {
+            parked.add(transfer);
         }
+    }
+
+    private void end(Transfer transfer, int errno) {
         if (transfer.bounce != null) {
             bounces.give(transfer.bounce);
             transfer.bounce = null;
@@ -160,13 +212,15 @@ public final class FileStorage implements Storage {
     @Override
     public void kick() {
         running().kick();
-        if (!waiting.isEmpty()) {
+        if (!waiting.isEmpty() || !parked.isEmpty()) {
             settle();
         }
+        budget = bytesAtOnce;
     }
 
     @Override
     public boolean poll() {
+        budget = bytesAtOnce;
         if (!running().collect()) {
             return false;
         }
@@ -174,14 +228,48 @@ public final class FileStorage implements Storage {
         return true;
     }
 
-    /** Hot. Uses the room that there is, and begins what has come up. */
-    void settle() {
+    /** Hot. Whether the loop should do something else first. */
+    boolean hasMovedEnough() {
+        return budget <= 0;
+    }
+
+    /** Begins more. */
+    void goOn() {
+        budget = bytesAtOnce;
+        settle();
+    }
+
+    /** Hot. Uses the room that there is, and begins what has come up; the rest in a later turn. */
+    private void settle() {
         do {
-            while (!waiting.isEmpty() && hasRoom(waiting.element())) {
+            while (budget > 0 && !parked.isEmpty()) {
+                var transfer = parked.remove();
+                proceed(transfer, steps.again(transfer));
+            }
+            while (budget > 0 && canBeginMore()) {
                 begin(waiting.remove());
             }
             running().kick(); // may make room at once
-        } while (!waiting.isEmpty() && hasRoom(waiting.element()));
+        } while (budget > 0 && (!parked.isEmpty() || canBeginMore()));
+        goOnLater();
+    }
+
+    private boolean canBeginMore() {
+        return !waiting.isEmpty() && hasRoom(waiting.element());
+    }
+
+    private void goOnLater() {
+        if (!goesOn && loop != null && (!parked.isEmpty() || canBeginMore())) {
+            goesOn = true;
+            loop.execute(nextTurn);
+        }
+    }
+
+    private void nextTurn() {
+        goesOn = false;
+        if (engine != null) {
+            goOn();
+        }
     }
 
     @Override
@@ -189,45 +277,93 @@ public final class FileStorage implements Storage {
         running().polling(on);
     }
 
+    /** What has not begun is over now; the rest when the system says so. */
+    @Override
+    public void cancel() {
+        if (engine == null) {
+            return;
+        }
+        for (var transfer : transfers) {
+            transfer.cancelled = !transfer.isFree();
+        }
+        engine.recall();
+        // only those of now: a completion may bring the next
+        for (int n = parked.size(); n > 0; n--) {
+            end(parked.remove(), Errno.ECANCELED);
+        }
+        for (int n = waiting.size(); n > 0; n--) {
+            waiting.remove().complete(Errno.ECANCELED);
+        }
+        engine.cancel();
+        goOnLater();
+    }
+
     /**
-     * Lets all requests come to their end: most belong to clients who still want them. After a
-     * second, those that have not begun are given up with ECANCELED.
+     * Waits for calls with addresses of the client's memory. Others, and what is left of requests,
+     * go on afterwards.
      */
     @Override
     public void quiesce() {
         if (engine == null) {
             return;
         }
-        long start = System.nanoTime();
-        try {
-            settle();
-            while (idleCount < TRANSFERS || !waiting.isEmpty()) {
-                if (!givesUp && System.nanoTime() - start > PATIENCE) {
-                    givesUp = true;
-                    giveUp();
-                }
-                engine.await();
-                settle();
-            }
-        } finally {
-            givesUp = false;
+        budget = 0; // nothing new begins
+        engine.recall();
+        long patience = silent ? NO_PATIENCE : PATIENCE;
+        long end = System.nanoTime() + patience;
+        for (long left = patience; touching > 0 && left > 0; left = end - System.nanoTime()) {
+            engine.await(left);
         }
+        if (touching > 0 && !silent) {
+            silent = true;
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "{0} does not answer: {1,number,#} calls to it can still read or write memory"
+                            + " that its client has given up",
+                    image.path(),
+                    touching);
+        }
+        goOnLater();
     }
 
-    private void giveUp() {
-        for (var request = waiting.poll(); request != null; request = waiting.poll()) {
-            request.complete(Errno.ECANCELED);
+    /** Lets all requests come to their end, for a while. */
+    private void finish(long patience) {
+        long end = System.nanoTime() + patience;
+        long left = patience;
+        while (left > 0 && (idleCount < TRANSFERS || !waiting.isEmpty())) {
+            goOn();
+            running().await(left);
+            left = end - System.nanoTime();
         }
-        running().cancel();
     }
 
     @Override
     public void close() {
         if (engine != null) {
-            quiesce();
-            engine.close();
+            finish(silent ? NO_PATIENCE : PATIENCE);
+            if (idleCount < TRANSFERS || !waiting.isEmpty()) {
+                cancel();
+                finish(NO_PATIENCE);
+            }
+            if (idleCount == TRANSFERS) {
+                engine.close();
+            } else {
+                abandon(engine);
+            }
             engine = null;
         }
-        image.close();
+        if (!abandoned) {
+            image.close();
+        }
+    }
+
+    private void abandon(FileEngine running) {
+        abandoned = true;
+        ABANDONED.add(this);
+        running.abandon();
+        LOG.log(
+                System.Logger.Level.ERROR,
+                "{0} does not answer, and stays locked until this process ends",
+                image.path());
     }
 }

@@ -152,18 +152,41 @@ final class ThreadEngine implements FileEngine {
     }
 
     @Override
-    public void await() {
+    public void await(long nanoseconds) {
         kick();
         if (done != null) {
             finish(null);
         } else if (underWay > 0) {
-            finish(results.awaitAll());
+            finish(results.awaitAll(nanoseconds));
+        }
+    }
+
+    @Override
+    public void recall() {
+        kick(); // to have them in one queue
+        var one = calls.takeAll();
+        while (one != null) {
+            var next = one.next;
+            underWay--;
+            storage.recalled(one);
+            one = next;
         }
     }
 
     @Override
     public void cancel() {
         // a thread inside a system call cannot be called back
+    }
+
+    @Override
+    public long bytesAtOnce() {
+        return Long.MAX_VALUE; // others move them
+    }
+
+    @Override
+    public void abandon() {
+        closed = true;
+        calls.close();
     }
 
     @Override

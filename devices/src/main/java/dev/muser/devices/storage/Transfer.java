@@ -38,6 +38,9 @@ final class Transfer {
 
     int retries;
 
+    /** Nobody wants more of it. */
+    boolean cancelled;
+
     /** Zeros must be written: the file system makes them of this range in no other way. */
     boolean writesZeros;
 
@@ -71,6 +74,7 @@ final class Transfer {
         done = 0;
         retries = 0;
         writesZeros = false;
+        cancelled = false;
         piece = 0;
         pieceCount = 0;
         pieceStart = 0;
@@ -88,6 +92,16 @@ final class Transfer {
 
     boolean isFree() {
         return request == null;
+    }
+
+    /** Whether its call moves bytes. */
+    boolean moves() {
+        return call == Call.READ || call == Call.WRITE;
+    }
+
+    /** Whether its call uses addresses of the client's memory. */
+    boolean touchesClient() {
+        return moves() && bounce == null && !writesZeros;
     }
 
     /** Moves what is left directly from or to the client's pieces. */

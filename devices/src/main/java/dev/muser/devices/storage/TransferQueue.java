@@ -4,6 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Transfers on their way from one thread to another, linked by {@link Transfer#next}. */
 final class TransferQueue {
+    private static final long NANOSECONDS_PER_MILLISECOND = 1_000_000;
+
     private @Nullable Transfer first;
     private @Nullable Transfer last;
     private int sleepers;
@@ -37,7 +39,7 @@ final class TransferQueue {
             if (closed) {
                 return null;
             }
-            boolean ignored = sleep(); // nobody interrupts a worker but by mistake
+            boolean ignored = sleep(0); // nobody interrupts a worker but by mistake
         }
         var one = first;
         first = one.next;
@@ -61,11 +63,17 @@ final class TransferQueue {
         return all;
     }
 
-    /** Waits until there is one, and takes all. An interrupt is kept for later. */
-    synchronized @Nullable Transfer awaitAll() {
+    /**
+     * Waits until there is one, but no longer than {@code nanoseconds}, and takes all. An interrupt
+     * is kept for later.
+     */
+    synchronized @Nullable Transfer awaitAll(long nanoseconds) {
+        long end = System.nanoTime() + nanoseconds;
+        long left = nanoseconds;
         boolean interrupted = false;
-        while (first == null) {
-            interrupted |= sleep();
+        while (first == null && left > 0) {
+            interrupted |= sleep(left / NANOSECONDS_PER_MILLISECOND + 1);
+            left = end - System.nanoTime();
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
@@ -75,10 +83,10 @@ final class TransferQueue {
 
     /** Returns whether it was interrupted. Also wakes for nothing. */
     @SuppressWarnings("WaitNotInLoop") // the callers loop
-    private synchronized boolean sleep() {
+    private synchronized boolean sleep(long milliseconds) {
         sleepers++;
         try {
-            wait();
+            wait(milliseconds);
             return false;
         } catch (InterruptedException e) {
             return true;

@@ -5,9 +5,11 @@ import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import dev.muser.linux.IoUring;
+import dev.muser.linux.Poll;
 import dev.muser.linux.SyscallException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 
 /**
  * System calls by io_uring, on the loop's thread. While the disk polls, the ring is all there is to
@@ -22,6 +24,15 @@ final class UringEngine implements FileEngine {
 
     /** After so many looks at the ring in vain, the kernel's workers have the CPU. */
     private static final int LOOKS = 16;
+
+    /** What the page cache has is copied while calls begin. */
+    private static final long CACHED_AT_ONCE = 1L << 20;
+
+    /** Of what is not, pages are only looked up. */
+    private static final long DIRECT_AT_ONCE = 8L << 20;
+
+    /** The longest doze, in nanoseconds. */
+    private static final long NAP = 100_000_000;
 
     /** So long, in nanoseconds, unless there is a completion; a doorbell may wait as long. */
     private static final long DOZE = 30_000;
@@ -122,7 +133,7 @@ final class UringEngine implements FileEngine {
 
     private void kickAgain() {
         if (!closed) {
-            storage.settle();
+            storage.goOn();
         }
     }
 
@@ -201,22 +212,43 @@ final class UringEngine implements FileEngine {
             if (!storage.poll()) {
                 return;
             }
+            if (storage.hasMovedEnough()) {
+                break;
+            }
         }
         EventFd.signal(wake);
     }
 
     @Override
-    public void await() {
-        if (!collect() && ring.underWay() > 0) {
-            int result = ring.await();
-            if (result != 0
-                    && result != -Errno.EINTR
-                    && result != -Errno.EAGAIN
-                    && result != -Errno.EBUSY) {
-                throw new SyscallException("io_uring_enter", -result);
-            }
-            drain();
+    public void await(long nanoseconds) {
+        kick();
+        if (collect() || ring.underWay() == 0) {
+            return;
         }
+        if (!ring.doze(Math.min(nanoseconds, NAP))) {
+            ring.notify(true);
+            if (!drain() && Poll.await(wake, Poll.IN, Duration.ofNanos(nanoseconds))) {
+                EventFd.take(wake, scratch);
+            }
+            ring.notify(!polling);
+        }
+        drain();
+    }
+
+    @Override
+    public void recall() {
+        kick(); // what the ring has taken is as good as begun
+    }
+
+    @Override
+    public long bytesAtOnce() {
+        return direct ? DIRECT_AT_ONCE : CACHED_AT_ONCE;
+    }
+
+    @Override
+    public void abandon() {
+        closed = true;
+        watch.close();
     }
 
     @Override

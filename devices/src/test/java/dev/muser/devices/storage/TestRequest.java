@@ -106,7 +106,7 @@ final class TestRequest extends StorageRequest {
 
     @Override
     public int pieces() {
-        return pieces.size();
+        return abandoned ? 0 : pieces.size();
     }
 
     @Override
