@@ -45,6 +45,9 @@ final class Command extends StorageRequest implements DmaCompletion {
 
     @Nullable Namespace namespace;
 
+    /** Differs between all commands that use this object, one after the other. */
+    long serial;
+
     /** How many bytes its data have. */
     long dataLength;
 
@@ -107,6 +110,7 @@ final class Command extends StorageRequest implements DmaCompletion {
     void begin(SubmissionQueue from) {
         queue = from;
         namespace = null;
+        serial++;
         buffer = null;
         second = null;
         first = null;

@@ -77,6 +77,16 @@ final class CommandPool {
         return false;
     }
 
+    /** Adds those in use, but for one, that are about the namespace. */
+    void collect(Namespace namespace, @Nullable Command except, List<Command> into) {
+        for (int i = 0; i < all.size(); i++) {
+            var command = all.get(i);
+            if (command.namespace == namespace && command != except && command.queue != null) {
+                into.add(command);
+            }
+        }
+    }
+
     /** Whether a storage engine may touch such memory of the driver. */
     boolean uses(long iova, long size) {
         for (int i = 0; i < all.size(); i++) {

@@ -57,7 +57,7 @@ final class Features {
         this.temperature = temperature;
         this.keepAlive = keepAlive;
         data = new DataFeatures(admin);
-        flush = new FlushAll(admin, processor, namespaces);
+        flush = new FlushAll(controller, admin, processor, namespaces);
         ofNamespaces = new NamespaceFeatures(admin, namespaces, flush);
         most = options.queues();
         submissionQueues = most;
