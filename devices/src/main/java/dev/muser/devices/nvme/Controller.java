@@ -2,7 +2,6 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.EventLoop;
-import dev.muser.device.ResetKind;
 import dev.muser.device.pci.Bar;
 import dev.muser.device.pci.GuestMemory;
 import dev.muser.device.pci.Interrupt;
@@ -310,10 +309,8 @@ final class Controller implements Registers.Effects {
     }
 
     /** The function is reset, or its client is gone. Registers have been reset. */
-    void reset(ResetKind kind) {
-        if (kind == ResetKind.LOST_CLIENT
-                && queues().submissionCount() != 0
-                && !shutdown.isComplete()) {
+    void reset() {
+        if (queues().submissionCount() != 0 && !shutdown.isComplete()) {
             processor.admin().smart().unsafeShutdown();
         }
         endAll();

@@ -95,7 +95,7 @@ public final class Nvme implements Device {
 
     @Override
     public void reset(ResetKind kind) {
-        controller.reset(kind);
+        controller.reset(); // of whatever kind: all end what is under way
     }
 
     @Override

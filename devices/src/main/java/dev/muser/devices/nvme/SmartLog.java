@@ -22,7 +22,7 @@ final class SmartLog {
         this.temperature = temperature;
     }
 
-    /** The driver has gone without a shutdown. */
+    /** The driver has gone, or the machine was reset, without a shutdown. */
     void unsafeShutdown() {
         unsafeShutdowns++;
     }

@@ -22,6 +22,7 @@ import dev.muser.devices.nvme.NvmeStatus;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Get Log Page, as NVMe base 1.4, 5.14 has it. */
@@ -107,16 +108,19 @@ class AdminLogPagesTest {
         assertThat(u64(log, 176)).as("error entries").isEqualTo(1);
     }
 
-    @Test
-    void shouldCountDriversThatGoWithoutAShutdown() {
-        rig.nvme.reset(ResetKind.LOST_CLIENT);
+    @ParameterizedTest
+    @EnumSource(ResetKind.class)
+    void shouldCountDriversThatGoWithoutAShutdown(ResetKind kind) {
+        rig.nvme.reset(kind);
+        rig.nvme.reset(ResetKind.DEVICE); // before it is enabled: nothing was going on
+        rig.driver.registers().cc(0);
         rig.driver.reset();
         var log = rig.driver.admin().getLogPage(SMART, ALL, 512, 0);
         assertThat(u64(log, 144)).as("unsafe shutdowns").isEqualTo(1);
         rig.driver.registers().cc(rig.driver.registers().cc() | 1 << 14);
         rig.turn();
         assertThat(rig.nvme.describe().state()).isEqualTo(NvmeStatus.State.SHUT_DOWN);
-        rig.nvme.reset(ResetKind.LOST_CLIENT);
+        rig.nvme.reset(kind);
         rig.driver.registers().cc(0);
         rig.driver.reset();
         log = rig.driver.admin().getLogPage(SMART, ALL, 512, 0);
