@@ -110,8 +110,12 @@ final class Registers {
         return configuration.get();
     }
 
+    /** All that the driver has set, also what a reset by CC.EN leaves alone (7.3.1). */
     void clearConfiguration() {
         configuration.set(0);
+        queueSizes.set(0);
+        submissionQueue.set(0);
+        completionQueue.set(0);
     }
 
     boolean isReady() {

@@ -253,6 +253,10 @@ final class NvmeLifeTest {
             registers.nssr(ControllerRegisters.NSSR_RESET);
             int reset = ControllerRegisters.CSTS_SUBSYSTEM_RESET;
             assertThat(registers.csts()).isEqualTo(reset);
+            assertThat(registers.cc()).isZero();
+            assertThat(registers.aqa()).as("not left alone, as CC.EN does").isZero();
+            assertThat(registers.asq()).isZero();
+            assertThat(registers.acq()).isZero();
             disk.driver.reset();
             assertThat(registers.csts()).isEqualTo(READY | reset);
             registers.csts(reset);
