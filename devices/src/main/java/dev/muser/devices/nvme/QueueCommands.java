@@ -32,7 +32,7 @@ final class QueueCommands {
         int vector = c.cdw11 >>> 16;
         if (id == 0 || id > features.completionQueuesAllowed() || queues.completion(id) != null) {
             processor.finish(c, Status.INVALID_QUEUE_ID);
-        } else if (!isQueueSize(size)) {
+        } else if (!isQueueSize(size) || !controller.registers().knowsCompletionEntries()) {
             processor.finish(c, Status.INVALID_QUEUE_SIZE);
         } else if ((c.cdw11 & CONTIGUOUS) == 0) {
             processor.finish(c, Status.INVALID_FIELD);
@@ -72,7 +72,7 @@ final class QueueCommands {
                 || id > features.submissionQueuesAllowed()
                 || queues.submission(id) != null) {
             processor.finish(c, Status.INVALID_QUEUE_ID);
-        } else if (!isQueueSize(size)) {
+        } else if (!isQueueSize(size) || !controller.registers().knowsSubmissionEntries()) {
             processor.finish(c, Status.INVALID_QUEUE_SIZE);
         } else if ((c.cdw11 & CONTIGUOUS) == 0) {
             processor.finish(c, Status.INVALID_FIELD);

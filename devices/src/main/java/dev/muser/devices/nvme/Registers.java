@@ -20,6 +20,10 @@ import dev.muser.device.pci.Width;
 final class Registers {
     static final int VERSION = 0x0001_0400;
 
+    // entry sizes as powers of two (CC.IOSQES, CC.IOCQES)
+    private static final int SUBMISSION_ENTRY = 6;
+    private static final int COMPLETION_ENTRY = 4;
+
     /** "NVMe", which resets the subsystem (3.1.7). */
     private static final long RESET_WORD = 0x4e56_4d65L;
 
@@ -116,6 +120,16 @@ final class Registers {
         queueSizes.set(0);
         submissionQueue.set(0);
         completionQueue.set(0);
+    }
+
+    /** Whether CC.IOSQES is the only size that there is, 64 bytes. */
+    boolean knowsSubmissionEntries() {
+        return (configuration.get() >>> 16 & 0xf) == SUBMISSION_ENTRY;
+    }
+
+    /** Whether CC.IOCQES is the only size that there is, 16 bytes. */
+    boolean knowsCompletionEntries() {
+        return (configuration.get() >>> 20 & 0xf) == COMPLETION_ENTRY;
     }
 
     boolean isReady() {

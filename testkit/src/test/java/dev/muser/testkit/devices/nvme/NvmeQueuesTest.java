@@ -21,6 +21,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** I/O queues from their creation to their end (NVMe base 1.4, 4.1, 5.3 to 5.6). */
 final class NvmeQueuesTest {
@@ -72,6 +74,32 @@ final class NvmeQueuesTest {
                     }
                     disk.freeQueue(3);
                 }
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "IOSQES {0}, IOCQES {1}")
+    @CsvSource({"0, 0", "6, 0", "0, 4", "5, 4", "7, 4", "6, 3", "6, 5"})
+    void shouldRefuseQueuesOfOtherEntrySizes(int submission, int completion) {
+        try (var disk = open()) {
+            var registers = disk.driver.registers();
+            registers.cc(0);
+            disk.serveUntil(() -> registers.csts() == 0);
+            disk.driver.admin().queue().pair().reset();
+            registers.cc(submission << 16 | completion << 20 | 1);
+            disk.serveUntil(() -> registers.csts() == 1);
+            var memory = disk.buffer(4096, DmaMemory.PAGES);
+            int created =
+                    disk.admin(
+                            AdminOpcode.CREATE_COMPLETION_QUEUE,
+                            e -> e.cdw10(1 | 7 << 16).cdw11(1).prp1(memory.iova()));
+            assertThat(created).isEqualTo(completion == 4 ? 0 : Status.INVALID_QUEUE_SIZE);
+            if (completion == 4) {
+                int second =
+                        disk.admin(
+                                AdminOpcode.CREATE_SUBMISSION_QUEUE,
+                                e -> e.cdw10(1 | 7 << 16).cdw11(1 | 1 << 16).prp1(memory.iova()));
+                assertThat(second).isEqualTo(submission == 6 ? 0 : Status.INVALID_QUEUE_SIZE);
             }
         }
     }
