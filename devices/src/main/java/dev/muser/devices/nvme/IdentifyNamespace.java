@@ -10,6 +10,7 @@ final class IdentifyNamespace {
     private static final int[] FORMATS = {9, 12};
 
     // NSFEAT
+    private static final int OWN_ATOMICITY = 1 << 1; // NAWUN and NAWUPF: one block
     private static final int PREFERRED_SIZES = 1 << 4;
 
     // DLFEAT
@@ -50,7 +51,7 @@ final class IdentifyNamespace {
         long blocks = namespace.blocks();
         int shift = namespace.shift();
         s.u64(0, blocks).u64(8, blocks).u64(16, blocks);
-        s.u8(24, PREFERRED_SIZES).u8(25, FORMATS.length - 1);
+        s.u8(24, OWN_ATOMICITY | PREFERRED_SIZES).u8(25, FORMATS.length - 1);
         s.u8(33, info.discardsReadZero() ? READS_ZERO : 0);
         if (info.discards()) {
             s.u8(33, (info.discardsReadZero() ? READS_ZERO : 0) | WRITE_ZEROES_DEALLOCATES);

@@ -81,9 +81,12 @@ class AdminIdentifyTest {
         assertThat(u64(page, 0)).as("NSZE").isEqualTo(2048);
         assertThat(u64(page, 8)).as("NCAP").isEqualTo(2048);
         assertThat(u64(page, 16)).as("NUSE").isEqualTo(2048);
+        assertThat(u8(page, 24)).as("NSFEAT: its own atomicity").isEqualTo(1 << 4 | 1 << 1);
         assertThat(u8(page, 25)).as("NLBAF").isEqualTo(1);
         assertThat(u8(page, 26)).as("FLBAS").isZero();
         assertThat(u8(page, 33)).as("DLFEAT").isEqualTo(9);
+        assertThat(u32(page, 34)).as("NAWUN, NAWUPF: one block").isZero();
+        assertThat(u16(page, 38)).as("NACWU: 1 MiB").isEqualTo(2047);
         assertThat(u64(page, 48)).as("NVMCAP").isEqualTo(1 << 20);
         assertThat(u16(page, 64)).as("NPWG").isEqualTo(7);
         assertThat(u8(page, 99)).as("NSATTR").isZero();
@@ -99,6 +102,7 @@ class AdminIdentifyTest {
         var page = rig.driver.admin().identify(0, 2, 0);
         assertThat(u64(page, 0)).as("NSZE").isEqualTo(4096);
         assertThat(u8(page, 26)).as("FLBAS").isEqualTo(1);
+        assertThat(u16(page, 38)).as("NACWU: 1 MiB").isEqualTo(255);
         assertThat(u16(page, 64)).as("NPWG").isZero();
         assertThat(u8(page, 99)).as("NSATTR").isEqualTo(1);
     }
