@@ -129,7 +129,8 @@ final class AdminCommands {
     /**
      * Sends {@code length} bytes to the driver, then completes the command.
      *
-     * @param data left alone; at most {@link Processor#MOST_DATA} bytes of it are sent
+     * @param data left alone; zeros follow where it is shorter
+     * @param length at most {@link Processor#MOST_DATA}
      */
     void respond(Command c, MemorySegment data, long length) {
         if (length == 0) {
@@ -139,7 +140,10 @@ final class AdminCommands {
         buffers.lend(
                 c,
                 (command, errno) -> {
-                    MemorySegment.copy(data, 0, Objects.requireNonNull(c.buffer), 0, length);
+                    var buffer = Objects.requireNonNull(c.buffer);
+                    long n = Math.min(length, data.byteSize());
+                    MemorySegment.copy(data, 0, buffer, 0, n);
+                    buffer.asSlice(n, length - n).fill((byte) 0);
                     c.toDriver = true;
                     c.whenMapped = respond;
                     map(c, length);

@@ -1,6 +1,5 @@
 package dev.muser.devices.nvme;
 
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /** Get Log Page (NVMe base 1.4, 5.14). */
@@ -56,11 +55,10 @@ final class LogPages {
             if ((c.cdw10 & RETAIN_EVENT) == 0) {
                 seen(id);
             }
-            // behind its end a page is zero
-            var answer = new DataStructure((int) length);
+            // behind its end a page is zero; only what there is may be kept while a buffer is
+            // awaited
             long n = Math.min(length, page.size() - offset);
-            MemorySegment.copy(page.bytes(), offset, answer.bytes(), 0, n);
-            admin.respond(c, answer.bytes(), length);
+            admin.respond(c, page.bytes().asSlice(offset, n), length);
         }
     }
 

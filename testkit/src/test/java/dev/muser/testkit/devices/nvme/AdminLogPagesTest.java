@@ -7,9 +7,11 @@ import static dev.muser.testkit.devices.nvme.AdminRig.u16;
 import static dev.muser.testkit.devices.nvme.AdminRig.u32;
 import static dev.muser.testkit.devices.nvme.AdminRig.u64;
 import static dev.muser.testkit.devices.nvme.AdminRig.u8;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import dev.muser.client.DmaBuffer;
 import dev.muser.client.DmaMemory;
 import dev.muser.client.nvme.AdminOpcode;
@@ -19,6 +21,7 @@ import dev.muser.device.DmaAccess;
 import dev.muser.device.ResetKind;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.NvmeStatus;
+import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -181,6 +184,44 @@ class AdminLogPagesTest {
         var more = rig.driver.admin().getLogPage(EFFECTS, ALL, 8192, 0);
         assertZero(more.asSlice(4096));
         assertZero(rig.driver.admin().getLogPage(SMART, ALL, 8, 512));
+    }
+
+    @Test
+    void shouldSendZerosBehindAShortPageWhateverWasSentBefore() {
+        for (int i = 0; i < 8; i++) {
+            rig.driver.admin().getLogPage(EFFECTS, ALL, 4096, 0);
+            assertZero(rig.driver.admin().getLogPage(SMART, ALL, 4096, 0).asSlice(512));
+        }
+    }
+
+    /** So that many that wait for a buffer do not fill the heap. */
+    @Test
+    void shouldNotMakeAPageAsLongAsIsAskedFor() {
+        var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        int size = 1 << 20;
+        try (var data = buffer(size);
+                var list = buffer(4096)) {
+            for (int i = 1; i < size / 4096; i++) {
+                list.segment().setAtIndex(JAVA_LONG, i - 1, data.iova() + 4096L * i);
+            }
+            long least = Long.MAX_VALUE;
+            for (int i = 0; i < 10; i++) {
+                data.segment().fill((byte) 7);
+                long before = threads.getCurrentThreadAllocatedBytes();
+                rig.result(
+                        AdminOpcode.GET_LOG_PAGE,
+                        e ->
+                                e.nsid(ALL)
+                                        .cdw10(SMART | 0xffff << 16)
+                                        .cdw11(3)
+                                        .prp1(data.iova())
+                                        .prp2(list.iova()));
+                least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+                assertThat(u16(data.segment(), 1)).as("temperature").isEqualTo(313);
+                assertZero(data.segment().asSlice(512));
+            }
+            assertThat(least).as("bytes on the heap for 1 MiB").isLessThan(size / 4);
+        }
     }
 
     @ParameterizedTest
