@@ -218,6 +218,9 @@ final class Command extends StorageRequest implements DmaCompletion {
 
     @Override
     public int pieces() {
+        if (cancelled) {
+            return 0; // what begins only now is about memory that may be something else
+        }
         if (buffer != null) {
             return 1;
         }

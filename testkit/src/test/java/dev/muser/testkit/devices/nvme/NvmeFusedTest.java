@@ -3,6 +3,7 @@ package dev.muser.testkit.devices.nvme;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.client.DmaMemory;
 import dev.muser.client.nvme.IoOpcode;
 import dev.muser.client.nvme.NvmeDriverOptions;
 import dev.muser.client.nvme.Status;
@@ -79,6 +80,26 @@ final class NvmeFusedTest {
             // and the next pair is not affected
             storage.bytes.set(JAVA_BYTE, 4 * 4096 + 8191, (byte) 3);
             assertThat(both(disk, (e, i) -> pair(disk, e, i))).containsExactly(0, 0);
+        }
+    }
+
+    @Test
+    void shouldDoTheSameForMemoryThatIsNotShared() {
+        try (var disk = open()) {
+            storage.bytes.fill((byte) 3);
+            var hidden = disk.buffer(2 * WRITTEN, DmaMemory.MESSAGES);
+            hidden.segment().asSlice(0, WRITTEN).fill((byte) 3);
+            hidden.segment().asSlice(WRITTEN).fill((byte) 4);
+            Disk.EntryWriter writer =
+                    (e, i) -> {
+                        pair(disk, e, i);
+                        long at = hidden.iova(i == 0 ? 0 : WRITTEN);
+                        e.prp1(at).prp2(at + 4096);
+                    };
+            assertThat(both(disk, writer)).containsExactly(0, 0);
+            assertThat(storage.bytes.asSlice(4 * 4096, 8192).toArray(JAVA_BYTE)).containsOnly(4);
+            assertThat(both(disk, writer))
+                    .containsExactly(Status.COMPARE_FAILURE, Status.FAILED_FUSED);
         }
     }
 

@@ -3,13 +3,11 @@ package dev.muser.testkit.devices.nvme;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.muser.client.DmaMemory;
 import dev.muser.client.PciFunction;
 import dev.muser.client.nvme.ControllerRegisters;
 import dev.muser.client.nvme.IoOpcode;
 import dev.muser.client.nvme.NvmeDriver;
 import dev.muser.client.nvme.NvmeDriverOptions;
-import dev.muser.client.nvme.Status;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
 import dev.muser.devices.nvme.NvmeOptions;
@@ -324,6 +322,7 @@ final class NvmeLifeTest {
                                 NvmeOptions.of(
                                         "TEST",
                                         List.of(NamespaceOptions.of(storage, 512, "test")))))) {
+<<<<<<< HEAD
             {
                 storage.bytes.fill((byte) 9);
                 for (int round = 0; round < 3; round++) {
@@ -345,11 +344,36 @@ final class NvmeLifeTest {
                     pair.submit();
                     serveUntil(device, () -> storage.held.size() == 2);
                     device.detach(); // the memory is gone with it
+=======
+            storage.bytes.fill((byte) 9);
+            for (int round = 0; round < 3; round++) {
+                var function = new PciFunction(device);
+                var driver = NvmeDriver.open(function, NvmeDriverOptions.DEFAULTS);
+                var buffer = function.dma().allocate(8192);
+                var pair = driver.queue(0).pair();
+                Disk.transfer(pair.next(), IoOpcode.READ, 0, 1, buffer.iova()).cid(1);
+                pair.submit();
+                var completions = pair.completions();
+                while (!completions.advance()) {
+                    device.serve();
+                }
+                assertThat(buffer.segment().get(JAVA_BYTE, 511)).isEqualTo((byte) 9);
+                pair.completions().acknowledge();
+                storage.holding = true;
+                Disk.transfer(pair.next(), IoOpcode.READ, 0, 1, buffer.iova()).cid(2);
+                Disk.transfer(pair.next(), IoOpcode.WRITE, 0, 1, buffer.iova()).cid(3);
+                pair.submit();
+                serveUntil(device, () -> storage.held.size() == 2);
+                device.detach(); // the memory is gone with it
+                if (round == 1) {
+                    storage.holding = false; // and the old requests come back much later
+                } else {
+>>>>>>> f37912e (testkit: NVMe pages of other sizes, addresses after an unmapping)
                     storage.release();
                 }
-                storage.release();
-                assertThat(storage.bytes.toArray(JAVA_BYTE)).containsOnly(9);
             }
+            storage.release();
+            assertThat(storage.bytes.toArray(JAVA_BYTE)).containsOnly(9);
         }
     }
 
@@ -358,31 +382,6 @@ final class NvmeLifeTest {
             device.serve();
         }
         assertThat(condition.getAsBoolean()).isTrue();
-    }
-
-    @Test
-    void shouldHaveTheStorageLetGoOfMemoryThatIsUnmapped() {
-        try (var disk = open()) {
-            var other = disk.buffer(4096, DmaMemory.PAGES);
-            var used = disk.buffer(8192, DmaMemory.PAGES);
-            storage.holding = true;
-            var pair = disk.driver.queue(0).pair();
-            Disk.transfer(pair.next(), IoOpcode.READ, 0, 16, used.iova()).cid(1);
-            Disk.transfer(pair.next(), IoOpcode.WRITE, 0, 16, used.iova()).cid(2);
-            Disk.transfer(pair.next(), IoOpcode.READ, 0, 16, disk.data().iova()).cid(3);
-            pair.submit();
-            disk.serveUntil(() -> storage.held.size() == 3);
-            other.close();
-            assertThat(storage.quiesced).isZero();
-            used.close();
-            assertThat(storage.quiesced).isEqualTo(1);
-            storage.release();
-            assertThat(disk.await(3))
-                    .extracting(Disk.Done::status)
-                    .containsExactly(Status.DATA_TRANSFER_ERROR, Status.DATA_TRANSFER_ERROR, 0);
-            assertThat(storage.bytes.toArray(JAVA_BYTE)).containsOnly(9);
-            assertWorks(disk);
-        }
     }
 
     @Test

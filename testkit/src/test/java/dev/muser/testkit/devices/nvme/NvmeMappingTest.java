@@ -11,6 +11,7 @@ import dev.muser.client.nvme.AdminOpcode;
 import dev.muser.client.nvme.IoOpcode;
 import dev.muser.client.nvme.NvmeDriverOptions;
 import dev.muser.client.nvme.SglList;
+import dev.muser.client.nvme.Status;
 import dev.muser.device.DmaAccess;
 import dev.muser.linux.Fd;
 import dev.muser.linux.Mapping;
@@ -247,6 +248,59 @@ final class NvmeMappingTest {
                 }
                 assertThat(disk.isFatal()).isFalse();
             }
+        }
+    }
+
+    @Test
+    void shouldHaveTheStorageLetGoOfMemoryThatIsUnmapped() {
+        try (var disk = open()) {
+            var other = disk.buffer(4096, DmaMemory.PAGES);
+            var used = disk.buffer(8192, DmaMemory.PAGES);
+            var before = stored(0, 8192);
+            storage.holding = true;
+            var pair = disk.driver.queue(0).pair();
+            Disk.transfer(pair.next(), IoOpcode.READ, 0, 16, used.iova()).cid(1);
+            Disk.transfer(pair.next(), IoOpcode.WRITE, 0, 16, used.iova()).cid(2);
+            Disk.transfer(pair.next(), IoOpcode.READ, 0, 16, disk.data().iova()).cid(3);
+            pair.submit();
+            disk.serveUntil(() -> storage.held.size() == 3);
+            other.close();
+            assertThat(storage.quiesced).isZero();
+            used.close();
+            assertThat(storage.quiesced).isEqualTo(1);
+            storage.release();
+            assertThat(disk.await(3))
+                    .extracting(Disk.Done::status)
+                    .containsExactly(Status.DATA_TRANSFER_ERROR, Status.DATA_TRANSFER_ERROR, 0);
+            assertThat(stored(0, 8192)).isEqualTo(before);
+            assertThat(disk.status(IoOpcode.READ, 0, 1)).isZero();
+        }
+    }
+
+    /** As an engine needs them that makes system calls. */
+    @Test
+    void shouldHaveAddressesAsLongAsItsMemoryIsMapped() {
+        try (var disk = open()) {
+            var other = disk.buffer(4096, DmaMemory.PAGES);
+            var used = disk.buffer(8192, DmaMemory.PAGES);
+            storage.holding = true;
+            var pair = disk.driver.queue(0).pair();
+            Disk.transfer(pair.next(), IoOpcode.READ, 0, 16, used.iova());
+            pair.submit();
+            disk.serveUntil(() -> storage.held.size() == 1);
+            var request = storage.held.element();
+            assertThat(request.pieces()).isEqualTo(1);
+            long address = request.pieceAddress(0);
+            other.close();
+            assertThat(request.pieces()).isEqualTo(1);
+            assertThat(request.pieceAddress(0)).isEqualTo(address);
+            assertThat(request.pieceLength(0)).isEqualTo(8192);
+            used.close();
+            assertThat(request.pieces()).isZero();
+            storage.release();
+            assertThat(disk.await(1))
+                    .extracting(Disk.Done::status)
+                    .containsExactly(Status.DATA_TRANSFER_ERROR);
         }
     }
 }

@@ -6,14 +6,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.client.DmaBuffer;
 import dev.muser.client.DmaMemory;
+import dev.muser.client.nvme.CompletionQueue;
+import dev.muser.client.nvme.ControllerRegisters;
 import dev.muser.client.nvme.IoOpcode;
 import dev.muser.client.nvme.NvmeDriverOptions;
 import dev.muser.client.nvme.Status;
+import dev.muser.client.nvme.SubmissionQueue;
 import dev.muser.device.DmaAccess;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.EnumSource.Mode;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Physical region pages, right and wrong (NVMe base 1.4, 4.3). */
 final class NvmePrpTest {
@@ -205,6 +209,55 @@ final class NvmePrpTest {
             }
             assertThat(disk.status(e -> Disk.transfer(e, IoOpcode.WRITE, 0, 1, forReading.iova())))
                     .isZero();
+        }
+    }
+
+    @ParameterizedTest(name = "CC.MPS {0}")
+    @ValueSource(ints = {1, 2, 4})
+    void shouldTakePagesOfTheSizeThatWasChosen(int shift) {
+        int page = PAGE << shift;
+        try (var disk = open(DmaMemory.PAGES)) {
+            var memory = disk.buffer((1 << 20) + 6L * page, DmaMemory.PAGES);
+            long start = -memory.iova() & (page - 1);
+            var registers = disk.driver.registers();
+            registers.cc(0);
+            disk.serveUntil(() -> registers.csts() == 0);
+            disk.driver.admin().queue().pair().reset();
+            registers.cc(ControllerRegisters.CC_ENTRY_SIZES | 1 | shift << 7);
+            var doorbells = disk.driver.doorbells();
+            var completions = new CompletionQueue(doorbells, 1, 16, memory, start);
+            var queue = new SubmissionQueue(doorbells, completions, 1, 16, memory, start + page);
+            disk.driver.admin().createCompletionQueue(completions);
+            disk.driver.admin().createSubmissionQueue(queue, 0);
+            // 1 MiB less 512 bytes, from 512 bytes into a page on, by a list that ends with its
+            // page
+            int length = (1 << 20) - BLOCK;
+            long list = start + 2L * page;
+            long data = start + 4L * page;
+            int pages = (1 << 20) / page;
+            entry(memory, list + page - 8, memory.iova(list + page));
+            for (int i = 1; i < pages; i++) {
+                entry(memory, list + page + 8L * (i - 1), memory.iova(data + (long) i * page));
+            }
+            queue.next()
+                    .opcode(IoOpcode.READ)
+                    .nsid(1)
+                    .cdw12(length / BLOCK - 1)
+                    .prp1(memory.iova(data + BLOCK))
+                    .prp2(memory.iova(list + page - 8));
+            queue.next().opcode(IoOpcode.READ).nsid(1).cdw12(0).prp1(memory.iova(data) + 2);
+            // the second page is not one, though it begins at one of 4096 bytes
+            queue.next()
+                    .opcode(IoOpcode.READ)
+                    .nsid(1)
+                    .cdw12(page / BLOCK)
+                    .prp1(memory.iova(data))
+                    .prp2(memory.iova(data + PAGE));
+            queue.submit();
+            assertThat(disk.await(completions, 3))
+                    .extracting(Disk.Done::status)
+                    .containsExactly(0, Status.INVALID_PRP_OFFSET, Status.INVALID_PRP_OFFSET);
+            assertRead(memory, data + BLOCK, 0, length);
         }
     }
 }

@@ -294,22 +294,20 @@ final class NvmeQueuesTest {
     @Test
     void shouldTellOfDoorbellsOfNoQueue() {
         try (var disk = open(Doorbell.MESSAGES)) {
-            {
-                var pair = pair(disk, 2, 8);
-                for (int id : new int[] {1, 3, 128, 129, 511}) {
-                    for (boolean completion : new boolean[] {false, true}) {
-                        disk.driver.doorbells().writeRegister(id, completion, 1);
-                        assertThat(disk.driver.takeEvent())
-                                .isEqualTo(new AsyncEvent(AsyncEvent.ERROR, 0, LOG_ERROR));
-                        disk.driver.admin().getLogPage(LOG_ERROR, -1, 64, 0);
-                    }
+            var pair = pair(disk, 2, 8);
+            for (int id : new int[] {1, 3, 128, 129, 511}) {
+                for (boolean completion : new boolean[] {false, true}) {
+                    disk.driver.doorbells().writeRegister(id, completion, 1);
+                    assertThat(disk.driver.takeEvent())
+                            .isEqualTo(new AsyncEvent(AsyncEvent.ERROR, 0, LOG_ERROR));
+                    disk.driver.admin().getLogPage(LOG_ERROR, -1, 64, 0);
                 }
-                flush(pair.submissions(), 1);
-                pair.submit();
-                assertThat(disk.await(pair.completions(), 1))
-                        .extracting(Disk.Done::status)
-                        .containsOnly(0);
             }
+            flush(pair.submissions(), 1);
+            pair.submit();
+            assertThat(disk.await(pair.completions(), 1))
+                    .extracting(Disk.Done::status)
+                    .containsOnly(0);
         }
     }
 
