@@ -3,8 +3,8 @@
 # Sets jvm_options for a part of the command: serve, nvme or other.
 #
 # nvme: a disk with 4,096 commands under way has 4 MiB of them (measured; some 25 is what they can come to, each
-# with its data scattered over many pages), which then stay: nothing is allocated once they are there. A small
-# young generation keeps what a collection copies small, and so its pause.
+# with its data scattered over many pages), which then stay. A small young generation keeps what a collection
+# copies small, and so its pause.
 # MaxDirectMemorySize: buffers of sessions, some 2 MiB for each client that sends the largest messages; as much as
 # -Xmx otherwise, and then thirty such clients would leave nothing for the others.
 # ArchiveRelocationMode=0: the cache stays where it was made for, so that its pages are the file's and are
