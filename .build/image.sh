@@ -74,7 +74,7 @@ image_modernise() {
 
 # Without the cache everything works, only the start takes longer.
 image_train() {
-    image_socket=$image/train.sock
+    image_socket=$image/s # short: a socket has 107 bytes for its path, and for that of its control
     image_record serve serve edu --warm-up 2s --until-stdin-closes -q --socket-path "$image_socket"
     # The driver is another process, lest its classes be in the disk's; the disk ends with it.
     jvm_options other

@@ -1,6 +1,9 @@
 package dev.muser.cli;
 
+import dev.muser.devices.NvmeModel;
+import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 
 /** What to give QEMU so that a virtual machine gets the device. */
 final class AttachHint {
@@ -8,6 +11,24 @@ final class AttachHint {
     private static final int TIMEOUT = 60_000;
 
     private AttachHint() {}
+
+    /** Says that devices are served, and what to do next. */
+    static void print(PrintWriter out, String device, List<Path> paths) {
+        var first = paths.getFirst();
+        if (paths.size() == 1) {
+            out.printf("ready: %s at %s%n", device, first);
+        } else {
+            out.printf(
+                    "ready: %d of %s at %s to %s%n", paths.size(), device, first, paths.getLast());
+        }
+        out.printf("QEMU 11.1 or later gets %s by%n", paths.size() == 1 ? "it" : "the first");
+        out.println("  " + option(first));
+        out.println("and its memory must be shared:");
+        out.println("  " + memory());
+        if (device.equals(NvmeModel.NAME)) {
+            out.printf("'muser inspect %s' shows what the disk is doing.%n", first);
+        }
+    }
 
     /**
      * Returns the {@code -device} option, quoted for a POSIX shell. The path is absolute, unless

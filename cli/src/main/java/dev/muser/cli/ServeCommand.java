@@ -364,27 +364,12 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     /** Says where clients find the devices. */
     void sayReady(PrintWriter out) {
-        var paths = paths();
         if (quiet) {
             out.println("ready");
-        } else if (paths.isEmpty()) {
+        } else if (fd != null) {
             out.printf("ready: %s on descriptor %d%n", device, fd);
         } else {
-            var first = paths.getFirst();
-            if (paths.size() == 1) {
-                out.printf("ready: %s at %s%n", device, first);
-            } else {
-                out.printf(
-                        "ready: %d of %s at %s to %s%n",
-                        paths.size(), device, first, paths.getLast());
-            }
-            if (device.equals(NvmeModel.NAME)) {
-                out.printf("muser inspect %s shows what it does; docs/nvme.md has more%n", first);
-            }
-            out.printf("QEMU 11.1 or later gets %s by%n", paths.size() == 1 ? "it" : "the first");
-            out.println("  " + AttachHint.option(first));
-            out.println("and its memory must be shared:");
-            out.println("  " + AttachHint.memory());
+            AttachHint.print(out, device, paths());
         }
         out.flush();
     }
