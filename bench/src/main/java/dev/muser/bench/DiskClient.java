@@ -12,6 +12,9 @@ import java.util.List;
 
 /** A driver of one disk, with a load for each of its queues. Belongs to the driver's thread. */
 final class DiskClient implements AutoCloseable {
+    /** Such a queue rings once in a round, so that short ones would ring often. */
+    private static final int SHADOW_DEPTH = 1023;
+
     private final RemoteDevice device;
     private final PciFunction function;
     private final NvmeDriver driver;
@@ -25,7 +28,7 @@ final class DiskClient implements AutoCloseable {
                         function,
                         NvmeDriverOptions.DEFAULTS
                                 .withQueues(what.queues())
-                                .withDepth(what.depth())
+                                .withDepth(what.shadow() ? SHADOW_DEPTH : what.depth())
                                 .withShadowDoorbells(what.shadow()));
         var namespace = driver.namespaces().getFirst();
         for (var queue : driver.queues()) {

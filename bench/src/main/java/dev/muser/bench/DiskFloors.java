@@ -10,7 +10,11 @@ import java.lang.invoke.VarHandle;
 final class DiskFloors {
     private static final VarHandle INTS = ValueLayout.JAVA_INT.varHandle();
     private static final int LINE = 64;
-    private static final int ROUND_TRIPS = 4096;
+    private static final int ROUND_TRIPS = 2000;
+
+    /** The first ones are compiled on the way. */
+    private static final int ROUNDS = 20;
+
     private static final int COPIES = 1024;
     private static final int COPY = 4096;
 
@@ -33,28 +37,37 @@ final class DiskFloors {
                         .name("bench-echo")
                         .start(() -> {
                             Affinity.pin(otherCpu);
-                            for (int i = 1; i <= 3 * ROUND_TRIPS; i++) {
-                                await(0, i);
-                                INTS.setRelease(lines, 2L * LINE, i);
+                            for (int round = 0; round < ROUNDS; round++) {
+                                echo(round * ROUND_TRIPS);
                             }
                         });
         double best = Double.MAX_VALUE;
-        for (int round = 0; round < 3; round++) {
+        for (int round = 0; round < ROUNDS; round++) {
             long start = System.nanoTime();
-            for (int i = 1 + round * ROUND_TRIPS; i <= (round + 1) * ROUND_TRIPS; i++) {
-                INTS.setRelease(lines, 0L, i);
-                await(2L * LINE, i);
-            }
+            ask(round * ROUND_TRIPS);
             best = Math.min(best, (double) (System.nanoTime() - start) / ROUND_TRIPS);
         }
         join(other);
         return best;
     }
 
-    private void await(long at, int value) {
-        while ((int) INTS.getAcquire(lines, at) != value) {
-            Thread.onSpinWait();
+    private void ask(int from) {
+        for (int i = from + 1; i <= from + ROUND_TRIPS; i++) {
+            INTS.setRelease(lines, 0L, i);
+            await(2L * LINE, i);
         }
+    }
+
+    private void echo(int from) {
+        for (int i = from + 1; i <= from + ROUND_TRIPS; i++) {
+            await(0, i);
+            INTS.setRelease(lines, 2L * LINE, i);
+        }
+    }
+
+    /** Without a pause: the next line costs less than that. */
+    private void await(long at, int value) {
+        while ((int) INTS.getAcquire(lines, at) != value) {}
     }
 
     private static void join(Thread thread) {
@@ -68,7 +81,7 @@ final class DiskFloors {
     /** A copy of 4 KiB that is in the cache. */
     double hotCopy() {
         double best = Double.MAX_VALUE;
-        for (int round = 0; round < 9; round++) {
+        for (int round = 0; round < ROUNDS; round++) {
             long start = System.nanoTime();
             for (int i = 0; i < COPIES; i++) {
                 MemorySegment.copy(area, (long) (i & 1) * COPY, buffer, 0, COPY);
@@ -81,7 +94,7 @@ final class DiskFloors {
     /** A copy of 4 KiB from any place of as much memory as the disks have. */
     double coldCopy() {
         double best = Double.MAX_VALUE;
-        for (int round = 0; round < 9; round++) {
+        for (int round = 0; round < ROUNDS; round++) {
             long start = System.nanoTime();
             for (int i = 0; i < COPIES; i++) {
                 long x = random;
