@@ -163,7 +163,7 @@ final class UringEngine implements FileEngine {
         }
         if (any) {
             looks = 0;
-        } else if (workers > 0 && ++looks >= LOOKS) {
+        } else if (polling && workers > 0 && ++looks >= LOOKS) {
             looks = 0;
             makeRoom();
             any = drain();
