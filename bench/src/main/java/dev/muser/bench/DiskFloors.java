@@ -65,7 +65,7 @@ final class DiskFloors {
         }
     }
 
-    /** Without a pause: the next line costs less than that. */
+    /** Without a pause, which would be a part of what is measured. */
     private void await(long at, int value) {
         while ((int) INTS.getAcquire(lines, at) != value) {}
     }

@@ -92,6 +92,7 @@ final class TextReport implements Report {
             case "ns" -> value < 1000 ? number("%.1f ns", value) : number("%.2f us", value / 1000);
             case "bytes" ->
                     value < 1024 ? number("%.1f B", value) : number("%.1f KiB", value / 1024);
+            case "x" -> number("%.2f x", value);
             default -> number("%.1f ", value) + unit;
         };
     }

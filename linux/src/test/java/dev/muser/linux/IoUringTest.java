@@ -216,6 +216,28 @@ class IoUringTest {
     }
 
     @Test
+    void shouldDozeUntilSomethingCompletesOrTheTimeIsOver() {
+        try (var pipe = Pipe.create();
+                var ring = IoUring.open(pipe.source(), 4)) {
+            pipe.source().nonBlocking(false);
+            var data = filled(8, 1);
+            ring.read(-1, data.address(), 8, 1);
+            assertThat(ring.submit()).isZero();
+
+            boolean can = ring.doze(1_000); // or it would sleep for ever
+
+            assertThat(ring.reap()).isFalse();
+            assertThat(pipe.sink().write(data, 0, 8)).isEqualTo(8);
+            while (!ring.reap()) {
+                if (!can || !ring.doze(999_999_999)) {
+                    assertThat(ring.await()).isZero();
+                }
+            }
+            assertThat(ring.token()).isEqualTo(1);
+        }
+    }
+
+    @Test
     void shouldCancelWhatWaits() {
         try (var pipe = Pipe.create();
                 var ring = IoUring.open(pipe.source(), 4)) {
