@@ -29,7 +29,7 @@ final class Inspection {
                 options.doorbell(),
                 controller.doorbells().isShadowed(),
                 processor.attention().isAwake(),
-                processor.commandsUnderWay());
+                processor.queues().commandsUnderWay());
     }
 
     private State state() {

@@ -10,11 +10,7 @@ import java.util.Objects;
  * request to the storage engine, and back.
  */
 final class NvmCommands {
-    private static final int ALL_NAMESPACES = 0xffff_ffff;
     private static final int DEALLOCATE = 1 << 25;
-
-    /** What a flush counts of a turn's bytes. */
-    private static final long FLUSH_COST = 64 << 10;
 
     private final Processor processor;
     private final Namespaces namespaces;
@@ -23,6 +19,7 @@ final class NvmCommands {
     private final CompareCommand compare;
     private final FusedCommands fused;
     private final DatasetManagement datasets;
+    private final FlushCommand flushes;
 
     private final Continuation transferred = this::transferred;
     private final Continuation copied = this::copied;
@@ -32,8 +29,6 @@ final class NvmCommands {
     private final Continuation writePrivately = this::writePrivately;
     private final Continuation verifyPart = this::verifyPart;
     private final Continuation verifyNext = this::verifyNext;
-    private final Continuation flushNext = this::flushNext;
-    private final Continuation flushOne = this::flushOne;
 
     /** Whether each write is durable when it completes. */
     private boolean writeThrough;
@@ -47,6 +42,7 @@ final class NvmCommands {
         compare = new CompareCommand(this, buffers);
         fused = new FusedCommands(processor);
         datasets = new DatasetManagement(processor, this, buffers);
+        flushes = new FlushCommand(processor, namespaces);
     }
 
     /** Sets the size of a memory page in bytes. */
@@ -74,7 +70,7 @@ final class NvmCommands {
     private void dispatch(Command c) {
         int opcode = c.opcode;
         if (opcode == Opcode.FLUSH) {
-            flush(c);
+            flushes.execute(c);
             return;
         }
         var namespace = namespaces.attached(c.nsid);
@@ -296,49 +292,6 @@ final class NvmCommands {
 
     private static long lengthOf(Command c) {
         return (long) c.blocks() << c.namespace().shift();
-    }
-
-    /** Of one namespace, or one after the other of all (6.8). */
-    private void flush(Command c) {
-        if (c.nsid == ALL_NAMESPACES) {
-            c.step = 0;
-            flushNext(c, 0);
-            return;
-        }
-        var namespace = namespaces.attached(c.nsid);
-        if (namespace == null) {
-            processor.finish(c, Namespaces.whyMissing(c.nsid));
-        } else if (namespace.formatting) {
-            processor.finish(c, Status.FORMAT_IN_PROGRESS);
-        } else {
-            c.namespace = namespace;
-            c.step = Long.MAX_VALUE;
-            c.submit(StorageOperation.FLUSH, 0, 0, false, false, flushNext);
-        }
-    }
-
-    private void flushNext(Command c, int errno) {
-        int id = (int) Math.min(c.step, Namespaces.MOST) + 1;
-        while (id <= namespaces.highest() && namespaces.attached(id) == null) {
-            id++;
-        }
-        if (errno != 0 || id > namespaces.highest()) {
-            processor.finish(c, Status.ofErrno(errno, true));
-        } else {
-            c.step = id;
-            processor.step(c, flushOne);
-        }
-    }
-
-    private void flushOne(Command c, int errno) {
-        var namespace = namespaces.attached((int) c.step);
-        if (namespace == null) {
-            flushNext(c, 0);
-            return;
-        }
-        c.namespace = namespace;
-        processor.spend(FLUSH_COST);
-        c.submit(StorageOperation.FLUSH, 0, 0, false, false, flushNext);
     }
 
     // ---- the end ----

@@ -5,8 +5,6 @@ import dev.muser.device.pci.GuestMemory;
 import dev.muser.device.pci.GuestWindow;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -32,9 +30,6 @@ final class Processor {
 
     /** Most entries that are fetched from one queue in a turn. */
     static final int BATCH = 32;
-
-    private static final ValueLayout.OfLong LONG =
-            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Controller controller;
     private final EventLoop loop;
@@ -229,7 +224,7 @@ final class Processor {
         for (int i = 0; i < n; i++) {
             var command = pool.take();
             command.begin(queue);
-            decode(from, (long) i * Command.ENTRY, command);
+            command.decode(from, (long) i * Command.ENTRY);
             if (isAdmin) {
                 admin.execute(command);
                 if (era != controller.era()) {
@@ -241,27 +236,6 @@ final class Processor {
             }
             spend(command.dataLength);
         }
-    }
-
-    /** The bytes of an entry (NVMe base 1.4, figures 104 to 106). */
-    private static void decode(MemorySegment from, long at, Command c) {
-        long head = from.get(LONG, at);
-        c.opcode = (int) head & 0xff;
-        c.fuse = (int) (head >>> 8) & 3;
-        c.psdt = (int) (head >>> 14) & 3;
-        c.cid = (int) (head >>> 16) & 0xffff;
-        c.nsid = (int) (head >>> 32);
-        c.pointer1 = from.get(LONG, at + 24);
-        c.pointer2 = from.get(LONG, at + 32);
-        long words = from.get(LONG, at + 40);
-        c.cdw10 = (int) words;
-        c.cdw11 = (int) (words >>> 32);
-        words = from.get(LONG, at + 48);
-        c.cdw12 = (int) words;
-        c.cdw13 = (int) (words >>> 32);
-        words = from.get(LONG, at + 56);
-        c.cdw14 = (int) words;
-        c.cdw15 = (int) (words >>> 32);
     }
 
     /** Hot. A command is done: its completion is due, and it can be used for another. */
@@ -411,15 +385,6 @@ final class Processor {
                 finish(half, Status.MISSING_FUSED);
             }
         }
-    }
-
-    /** Returns how many commands are under way that will end by themselves. */
-    int commandsUnderWay() {
-        int n = 0;
-        for (int i = 0; i < queues.submissionCount(); i++) {
-            n += queues.submissionAt(i).underWay;
-        }
-        return n;
     }
 
     /** Returns a window on memory of the driver. */

@@ -84,6 +84,15 @@ final class QueueTable {
         return submissionList[index];
     }
 
+    /** Returns how many commands are under way that will end by themselves. */
+    int commandsUnderWay() {
+        int n = 0;
+        for (var queue : submissionList) {
+            n += queue.underWay;
+        }
+        return n;
+    }
+
     /** Hot. How many completion queues there are. */
     int completionCount() {
         return completionList.length;

@@ -63,7 +63,7 @@ final class Shutdown {
 
     /** Hot. Commands may have ended. */
     void progressed() {
-        if (!waiting || controller.processor().commandsUnderWay() != 0) {
+        if (!waiting || controller.processor().queues().commandsUnderWay() != 0) {
             return;
         }
         waiting = false;
