@@ -78,19 +78,6 @@ final class DiskFloors {
         }
     }
 
-    /** A copy of 4 KiB that is in the cache. */
-    double hotCopy() {
-        double best = Double.MAX_VALUE;
-        for (int round = 0; round < ROUNDS; round++) {
-            long start = System.nanoTime();
-            for (int i = 0; i < COPIES; i++) {
-                MemorySegment.copy(area, (long) (i & 1) * COPY, buffer, 0, COPY);
-            }
-            best = Math.min(best, (double) (System.nanoTime() - start) / COPIES);
-        }
-        return best;
-    }
-
     /** A copy of 4 KiB from any place of as much memory as the disks have. */
     double coldCopy() {
         double best = Double.MAX_VALUE;

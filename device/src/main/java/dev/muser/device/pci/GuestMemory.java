@@ -369,7 +369,7 @@ public final class GuestMemory {
         return 0;
     }
 
-    static int check(DmaMapping mapping, boolean read) {
+    private static int check(DmaMapping mapping, boolean read) {
         if (!(read ? mapping.access.readable() : mapping.access.writable())) {
             return Errno.EACCES;
         }

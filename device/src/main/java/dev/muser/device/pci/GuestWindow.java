@@ -51,12 +51,6 @@ public final class GuestWindow {
         return length;
     }
 
-    /** Whether any byte of it lies in such a range. */
-    public boolean overlaps(long otherIova, long size) {
-        return Long.compareUnsigned(iova - otherIova, size) < 0
-                || Long.compareUnsigned(otherIova - iova, length) < 0;
-    }
-
     /** Hot. Whether all of it is at hand: in one piece of a file that is shared. */
     public boolean isDirect() {
         return directFile() != null;

@@ -137,13 +137,4 @@ class GuestWindowTest extends GuestMemoryFixture {
             assertThat(window.readNow(0, buffer, 0, 8)).isEqualTo(Errno.EFAULT);
         }
     }
-
-    @Test
-    void shouldTellWhatItOverlaps() {
-        window.set(0x1000, 0x1000, DmaAccess.READ);
-        assertThat(window.overlaps(0, 0x1000)).isFalse();
-        assertThat(window.overlaps(0, 0x1001)).isTrue();
-        assertThat(window.overlaps(0x1fff, 1)).isTrue();
-        assertThat(window.overlaps(0x2000, 0x1000)).isFalse();
-    }
 }

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 
 /**
  * A completion queue: entries that are due, and their way into the driver's memory.
@@ -25,7 +26,8 @@ import java.lang.invoke.VarHandle;
 final class CompletionQueue {
     static final int ENTRY = 16;
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    private static final ValueLayout.OfLong LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     final int id;
     final int size;
@@ -108,10 +110,6 @@ final class CompletionQueue {
     /** Whether there are entries that the driver has not taken. */
     boolean isEmpty() {
         return head == tail;
-    }
-
-    boolean isFull() {
-        return next(tail) == head;
     }
 
     /** Hot. An entry is due. */
@@ -205,10 +203,6 @@ final class CompletionQueue {
 
     boolean hasFailed() {
         return failed;
-    }
-
-    private int next(int index) {
-        return index + 1 == size ? 0 : index + 1;
     }
 
     /** Hot. Whether the driver may have taken entries up to {@code newHead}. */

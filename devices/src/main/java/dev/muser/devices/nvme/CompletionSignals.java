@@ -9,8 +9,9 @@ import java.util.function.Supplier;
  * Tells drivers of completions: not oftener than they can use.
  *
  * <p>A driver that has been told of a queue, and has not moved its head since, is still at work
- * there and will look again; it is told once more when it has moved its head and entries are left.
- * Where interrupts are coalesced (NVMe base 1.4, 5.21.1.8), the threshold or the time decide.
+ * there and will look again; of entries that have come meanwhile it is told when it has moved its
+ * head, or has not for long. A line stays up as long as there are entries. Where interrupts are
+ * coalesced (NVMe base 1.4, 5.21.1.8), the threshold or the time decide.
  */
 final class CompletionSignals {
     /** Nanoseconds of a unit of the aggregation time. */

@@ -73,11 +73,6 @@ final class Features {
         return completionQueues;
     }
 
-    /** Whether a write may be lost after its completion, until a flush. */
-    boolean writeCacheOn() {
-        return writeCache;
-    }
-
     void get(Command c) {
         int id = c.cdw10 & 0xff;
         int select = c.cdw10 >>> 8 & 7;

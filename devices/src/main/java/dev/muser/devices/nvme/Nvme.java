@@ -1,7 +1,6 @@
 package dev.muser.devices.nvme;
 
 import dev.muser.device.ClientKind;
-import dev.muser.device.DmaAccess;
 import dev.muser.device.ResetKind;
 import dev.muser.device.pci.Device;
 import dev.muser.device.pci.DeviceContext;
@@ -102,9 +101,6 @@ public final class Nvme implements Device {
     public void dmaUnmapped(long iova, long size) {
         controller.unmapping(iova, size);
     }
-
-    @Override
-    public void dmaMapped(long iova, long size, DmaAccess access) {}
 
     @Override
     public void close() {

@@ -15,9 +15,7 @@ final class Status {
     // generic command status
     static final int INVALID_OPCODE = 0x01 | DNR;
     static final int INVALID_FIELD = 0x02 | DNR;
-    static final int COMMAND_ID_CONFLICT = 0x03 | DNR;
     static final int DATA_TRANSFER_ERROR = 0x04 | DNR;
-    static final int INTERNAL_ERROR = 0x06;
     static final int ABORT_REQUESTED = 0x07;
     static final int FAILED_FUSED = 0x09;
     static final int MISSING_FUSED = 0x0a | DNR;
@@ -29,11 +27,9 @@ final class Status {
     static final int SGL_TYPE_INVALID = 0x11 | DNR;
     static final int PRP_OFFSET_INVALID = 0x13 | DNR;
     static final int OPERATION_DENIED = 0x15 | DNR;
-    static final int KEEP_ALIVE_INVALID = 0x1a | DNR;
     static final int NAMESPACE_WRITE_PROTECTED = 0x20 | DNR;
     static final int LBA_OUT_OF_RANGE = 0x80 | DNR;
     static final int CAPACITY_EXCEEDED = 0x81;
-    static final int NAMESPACE_NOT_READY = 0x82;
     static final int FORMAT_IN_PROGRESS = 0x84;
 
     // command specific status

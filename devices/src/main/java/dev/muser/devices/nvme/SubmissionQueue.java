@@ -2,7 +2,6 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.DmaAccess;
 import dev.muser.device.pci.GuestWindow;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /** A submission queue, as far as it has been fetched. */
@@ -34,8 +33,7 @@ final class SubmissionQueue {
     /** The first half of a fused operation, which waits for the second. */
     @Nullable Command fused;
 
-    // entries that are being read by message
-    @Nullable MemorySegment fetched;
+    /** Entries that are being read by message. */
     int fetching;
 
     /** Bytes that its last command moved: what to expect of the next. */
