@@ -1,6 +1,6 @@
 /** What a PCI device is made of, and the contract by which every door reaches it. */
 module dev.muser.device {
-    requires transitive dev.muser.linux;
+    requires transitive dev.muser.service;
     requires static transitive org.jspecify;
 
     exports dev.muser.device;
