@@ -5,4 +5,5 @@ module dev.muser.device {
 
     exports dev.muser.device;
     exports dev.muser.device.pci;
+    exports dev.muser.device.state;
 }

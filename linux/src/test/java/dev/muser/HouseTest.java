@@ -20,7 +20,8 @@ final class HouseTest {
     private static final List<Set<String>> FLOORS =
             List.of(
                     Set.of("linux"),
-                    Set.of("device", "protocol"),
+                    Set.of("service", "protocol"),
+                    Set.of("device", "keeper"),
                     Set.of("server", "client", "devices"),
                     Set.of("testkit"),
                     Set.of("bench"),

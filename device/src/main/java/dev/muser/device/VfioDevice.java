@@ -67,6 +67,13 @@ public interface VfioDevice extends AutoCloseable {
     void detach();
 
     /**
+     * Goes on from what a process before this one left: its session, if it had one, has been built
+     * up again by {@link #attach}, {@link #mapDma} and {@link #setIrqEventFds}, and the next
+     * request is the one after the last that was handled.
+     */
+    default void restored() {}
+
+    /**
      * Hot. Reads {@code count} bytes at {@code offset} of region {@code region} into {@code buffer}
      * at {@code at}. Any count and alignment; reading may have side effects.
      *

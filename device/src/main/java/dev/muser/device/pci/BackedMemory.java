@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,7 @@ public final class BackedMemory implements BarArea {
     private boolean keep;
     private @Nullable MemorySegment bytes;
     private @Nullable Fd file;
+    private BooleanSupplier isOn = () -> false;
 
     BackedMemory(Bar bar, long offset, long size) {
         this.bar = bar;
@@ -137,6 +139,7 @@ public final class BackedMemory implements BarArea {
 
     void bind(BarMemory memory) {
         file = memory.file();
+        isOn = memory::isOn;
         bytes = memory.map(bar.fileOffset() + offset, size).segment().asSlice(0, size);
     }
 
@@ -172,7 +175,7 @@ public final class BackedMemory implements BarArea {
     @Override
     public void reset() {
         var f = file;
-        if (!keep && f != null) {
+        if (!keep && f != null && isOn.getAsBoolean()) {
             // gives the pages back, where storing zeros would take them all
             MemoryFile.clear(f, bar.fileOffset() + offset, size);
         }

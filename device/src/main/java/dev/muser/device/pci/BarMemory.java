@@ -1,9 +1,11 @@
 package dev.muser.device.pci;
 
+import dev.muser.device.state.StateMismatchException;
 import dev.muser.linux.Fd;
 import dev.muser.linux.FileStatus;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
+import dev.muser.service.DescriptorStore;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -21,19 +23,22 @@ final class BarMemory implements AutoCloseable {
     /** A range of the file, and what it is for. */
     private record Part(String name, long offset, long size) {}
 
+    private static final String NAME = "bars";
+
+    private final DescriptorStore store;
     private final List<Part> parts = new ArrayList<>();
     private final List<Bar> bars = new ArrayList<>();
     private final List<Mapping> mappings = new ArrayList<>();
     private @Nullable Fd file;
     private boolean sealed;
-
-    BarMemory() {}
+    private boolean on;
 
     /**
-     * Takes the memory that an earlier process of this device had, with what is in it, and owns it.
+     * @param store has the memory that an earlier process of this device had, and keeps it for the
+     *     next
      */
-    BarMemory(Fd restored) {
-        file = restored;
+    BarMemory(DescriptorStore store) {
+        this.store = store;
     }
 
     /** Notes, before anything is sealed, that {@code bar} has memory here. */
@@ -59,6 +64,17 @@ final class BarMemory implements AutoCloseable {
     /** Returns the file, or null when no BAR has memory that clients can map. */
     @Nullable Fd fileOrNull() {
         return file;
+    }
+
+    /**
+     * Says that the device is on: from now on a reset clears. Until then it is new, or restored.
+     */
+    void on() {
+        on = true;
+    }
+
+    boolean isOn() {
+        return on;
     }
 
     /** Maps a range for any thread, until this is closed. */
@@ -93,16 +109,25 @@ final class BarMemory implements AutoCloseable {
             end = part.offset + part.size;
         }
         long size = (end + BackedMemory.PAGE - 1) & -BackedMemory.PAGE;
+        file = store.get(NAME);
         if (file == null) {
             file = MemoryFile.create("muser-bars", size);
             MemoryFile.seal(file, FINAL);
+            store.put(NAME, file);
         } else {
-            long restored = FileStatus.of(file).size();
-            if (restored != size) {
-                throw new StateMismatchException(
-                        "the stored BAR memory has %d bytes and this build needs %d"
-                                .formatted(restored, size));
-            }
+            requireSame(file, size);
+        }
+    }
+
+    private static void requireSame(Fd restored, long size) {
+        var status = FileStatus.of(restored);
+        if (!status.isRegular() || MemoryFile.seals(restored) != FINAL) {
+            throw new StateMismatchException("what is stored as BAR memory is not such memory");
+        }
+        if (status.size() != size) {
+            throw new StateMismatchException(
+                    "the stored BAR memory has %d bytes and this build needs %d"
+                            .formatted(status.size(), size));
         }
     }
 

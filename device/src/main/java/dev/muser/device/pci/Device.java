@@ -23,6 +23,17 @@ public interface Device {
     /** A client's session begins. */
     default void attached(ClientKind kind) {}
 
+    /**
+     * The state is what a process before this one left when it died or was replaced: begin again
+     * what lives in Java only, such as timers, tasks and transfers that were under way. The
+     * client's memory and eventfds are there, {@link #attached} and {@link #dmaMapped} have been
+     * called for them. Whether or not there is a client, this comes before its next request.
+     *
+     * <p>What the state does not tell has happened at most once and perhaps not at all; interrupts
+     * and DMA may be repeated.
+     */
+    default void restored() {}
+
     /** Client memory has become reachable. */
     default void dmaMapped(long iova, long size, DmaAccess access) {}
 

@@ -4,6 +4,7 @@ import dev.muser.device.DeviceInfo;
 import dev.muser.device.EventLoop;
 import dev.muser.device.Irq;
 import dev.muser.device.Region;
+import dev.muser.service.DescriptorStore;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +24,8 @@ public final class DeviceContext {
     private final ConfigSpace config = new ConfigSpace();
     private final CapabilityList capabilities = new CapabilityList(config);
     private final Interrupts interrupts = new Interrupts(state);
-    private final BarMemory barMemory = new BarMemory();
+    private final DescriptorStore store;
+    private final BarMemory barMemory;
     private final @Nullable Bar[] bars = new Bar[6];
     private final FunctionHeader header = new FunctionHeader(config);
     private @Nullable NotificationIrq error;
@@ -38,8 +40,10 @@ public final class DeviceContext {
     private long maxMappingSize = 1L << 60;
     private boolean sealed;
 
-    DeviceContext(EventLoop loop) {
+    DeviceContext(EventLoop loop, DescriptorStore store) {
         this.loop = loop;
+        this.store = store.under("own.");
+        barMemory = new BarMemory(store);
     }
 
     /** Sets vendor ID and device ID, 16 bits each. Every device must. */
@@ -249,6 +253,14 @@ public final class DeviceContext {
             memory = new GuestMemory(maxMappings, maxMappingSize);
         }
         return memory;
+    }
+
+    /**
+     * Returns where the author's own descriptors are kept that outlive the process, such as the
+     * eventfds of a BAR; a store that keeps nothing when the device does not outlive it.
+     */
+    public DescriptorStore descriptors() {
+        return store;
     }
 
     /** Returns the device's thread. */

@@ -1,5 +1,7 @@
 package dev.muser.device.pci;
 
+import dev.muser.device.state.StateArea;
+import dev.muser.device.state.StateSegment;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -16,14 +18,23 @@ import org.jspecify.annotations.Nullable;
  * their memory. A field has no value before that. The names and sizes of the fields lie in the
  * memory too ({@link StateLayout}), so that another build can tell what it knows.
  *
- * <p>Owned by the device's thread. All stores go through {@link #store} and {@link #storeBytes},
- * which is where an undo log has its place.
+ * <p>Owned by the device's thread. Each request of the client is a transaction, and so is each run
+ * of a timer, a task or a poller: if the process dies in the middle, its successor finds the state
+ * as it was before, handles the request again, and calls {@link Device#restored}. Exempt are stores
+ * that say so: {@link StateArray#setNow}, {@link StateArray#raw}.
  */
 public final class DeviceState {
+    static final String AREA = "device";
+
     private final Map<String, StateLayout.Entry> entries = new LinkedHashMap<>();
     private final List<StateArray> arrays = new ArrayList<>();
     private long size;
     private @Nullable MemorySegment memory;
+
+    /** Where the fields lie if they outlive the process, and where in it they begin. */
+    private @Nullable StateArea area;
+
+    private long fieldsAt;
 
     DeviceState() {}
 
@@ -68,12 +79,60 @@ public final class DeviceState {
 
     /** Gives the fields their memory: {@code bytes} of {@link StateLayout#size} bytes, all zero. */
     void bind(MemorySegment bytes) {
+        bindFields(layout().format(bytes));
+    }
+
+    /**
+     * Gives the fields memory that outlives the process, with what a predecessor left there.
+     *
+     * @param powerOn gives all fields their reset values; it is run first, unless a predecessor
+     *     left them all
+     */
+    void bind(StateSegment segment, Runnable powerOn) {
+        var layout = layout();
+        var old = segment.area(AREA);
+        if (old != null && layout.isOf(old.memory())) {
+            bindTo(old);
+            return;
+        }
+        if (old != null) {
+            layout.check(old.memory());
+        }
+        // Another build's fields go to their new places, all of them or none.
+        var fresh = segment.replace(AREA, layout.size());
+        layout.format(fresh.memory());
+        bindTo(fresh);
+        powerOn.run();
+        if (old != null) {
+            layout.restore(old.memory(), memory());
+        }
+    }
+
+    private void bindTo(StateArea home) {
+        area = home;
+        fieldsAt = layout().fieldsAt();
+        bindFields(home.memory().asSlice(fieldsAt, size));
+    }
+
+    private void bindFields(MemorySegment bytes) {
         if (memory != null) {
             throw new IllegalStateException("bound before");
         }
-        memory = layout().format(bytes);
+        memory = bytes;
         for (var array : arrays) {
             array.bind(memory);
+        }
+    }
+
+    /**
+     * Hot. Ends the transaction that is going on, for a device that outlives its process: what has
+     * been stored stays, also when the process dies before what it is doing is done. Only for what
+     * runs between requests: timers, tasks and pollers, which {@link Device#restored} begins again.
+     */
+    public void commit() {
+        var a = area;
+        if (a != null) {
+            a.commit();
         }
     }
 
@@ -88,6 +147,10 @@ public final class DeviceState {
 
     /** Hot. */
     void store(long offset, Width width, long value) {
+        var a = area;
+        if (a != null) {
+            a.save(fieldsAt + offset, width.bytes());
+        }
         var m = memory();
         switch (width) {
             case U8 -> m.set(StateLayout.U8, offset, (byte) value);
@@ -99,6 +162,10 @@ public final class DeviceState {
 
     /** Hot. */
     void storeBytes(long offset, MemorySegment from, long at, long count) {
+        var a = area;
+        if (a != null) {
+            a.save(fieldsAt + offset, count);
+        }
         MemorySegment.copy(from, at, memory(), offset, count);
     }
 }

@@ -15,12 +15,15 @@ import dev.muser.device.RegionInfo;
 import dev.muser.device.ResetKind;
 import dev.muser.device.VfioDevice;
 import dev.muser.device.VfioException;
+import dev.muser.device.state.DeviceHome;
+import dev.muser.device.state.StateMismatchException;
+import dev.muser.device.state.StateSegment;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
+import dev.muser.service.DescriptorStore;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** A PCI device that its author has written as a {@link Device}, as VFIO sees it. */
@@ -37,8 +40,8 @@ public final class PciDevice implements VfioDevice {
     private boolean attached;
     private boolean closed;
 
-    private PciDevice(DeviceFactory factory, EventLoop loop) {
-        context = new DeviceContext(loop);
+    private PciDevice(DeviceFactory factory, EventLoop loop, DescriptorStore store) {
+        context = new DeviceContext(loop, store);
         device = construct(factory, context);
         info = context.info();
         config = context.config();
@@ -86,26 +89,23 @@ public final class PciDevice implements VfioDevice {
 
     /** Makes a device and switches it on; its state is in memory of this process. */
     public static PciDevice create(DeviceFactory factory, EventLoop loop) {
-        return create(factory, loop, size -> Arena.ofAuto().allocate(size, 64), null);
+        return create(factory, loop, null);
     }
 
     /**
-     * Makes a device whose state is in memory from outside.
+     * Makes a device that outlives its process: switches it on, or goes on from what a process
+     * before this one left.
      *
-     * @param memory gives memory of so many bytes, all zero, which stays valid until the device is
-     *     closed
-     * @param saved what another run of the device left in such memory, and this one goes on from;
-     *     null to switch the device on
-     * @throws StateMismatchException when this build cannot go on from {@code saved}
+     * @param home where it lives; the caller closes it after the device. Null as in {@link
+     *     #create(DeviceFactory, EventLoop)}
+     * @throws StateMismatchException when this build cannot go on from what is there
      */
     public static PciDevice create(
-            DeviceFactory factory,
-            EventLoop loop,
-            LongFunction<MemorySegment> memory,
-            @Nullable MemorySegment saved) {
-        var made = new PciDevice(factory, loop);
+            DeviceFactory factory, EventLoop loop, @Nullable DeviceHome home) {
+        var made = new PciDevice(factory, loop, home == null ? DescriptorStore.NONE : home.store());
         try {
-            made.start(memory, saved);
+            made.start(home);
+            made.context.barMemory().on();
         } catch (RuntimeException | Error e) {
             made.close();
             throw e;
@@ -113,17 +113,46 @@ public final class PciDevice implements VfioDevice {
         return made;
     }
 
-    private void start(LongFunction<MemorySegment> from, @Nullable MemorySegment saved) {
+    /**
+     * Checks whether this build could go on from what a process that still runs has there.
+     *
+     * @throws StateMismatchException when it cannot; the message names the field
+     */
+    public static void check(DeviceFactory factory, EventLoop loop, StateSegment segment) {
+        var made = new PciDevice(factory, loop, DescriptorStore.NONE);
+        try {
+            var stored = segment.area(DeviceState.AREA);
+            if (stored != null) {
+                made.context.state().layout().check(stored.memory());
+            }
+        } finally {
+            made.device.close();
+            made.context.barMemory().close();
+        }
+    }
+
+    private void start(@Nullable DeviceHome home) {
         var state = context.state();
-        var layout = state.layout();
-        state.bind(from.apply(layout.size()));
+        if (home == null) {
+            state.bind(Arena.ofAuto().allocate(state.layout().size(), 64));
+            powerOn();
+            return;
+        }
+        state.bind(home.segment(), this::powerOn);
+    }
+
+    private void powerOn() {
         resetRegions();
         if (migration != null) {
             migration.start();
         }
-        if (saved != null) {
-            layout.restore(saved, state.memory());
-        }
+    }
+
+    /** As a process before this one left it. */
+    @Override
+    public void restored() {
+        device.restored();
+        interrupts.update();
     }
 
     @Override

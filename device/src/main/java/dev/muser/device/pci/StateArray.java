@@ -1,6 +1,9 @@
 package dev.muser.device.pci;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -8,10 +11,14 @@ import org.jspecify.annotations.Nullable;
 public final class StateArray {
     private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[4096]).asReadOnly();
 
+    private static final VarHandle LONGS =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
+
     private final DeviceState state;
     private final long offset;
     private final long length;
     private @Nullable MemorySegment bytes;
+    private @Nullable MemorySegment raw;
 
     StateArray(DeviceState state, long offset, long length) {
         this.state = state;
@@ -20,7 +27,8 @@ public final class StateArray {
     }
 
     void bind(MemorySegment memory) {
-        bytes = memory.asSlice(offset, length).asReadOnly();
+        raw = memory.asSlice(offset, length);
+        bytes = raw.asReadOnly();
     }
 
     public long length() {
@@ -31,10 +39,14 @@ public final class StateArray {
     public MemorySegment bytes() {
         var b = bytes;
         if (b == null) {
-            throw new IllegalStateException(
-                    "device state is read while the device is still being constructed");
+            throw unbound();
         }
         return b;
+    }
+
+    private static IllegalStateException unbound() {
+        return new IllegalStateException(
+                "device state is read while the device is still being constructed");
     }
 
     /** Hot. Returns the number at byte {@code at}, zero-extended; any alignment. */
@@ -52,6 +64,27 @@ public final class StateArray {
     public void set(long at, Width width, long value) {
         Objects.checkFromIndexSize(at, width.bytes(), length);
         state.store(offset + at, width, value);
+    }
+
+    /**
+     * Hot. Stores the low 64 bits at byte {@code at}, a multiple of 8, for good: no transaction
+     * undoes it, and whoever finds it finds all that was stored before it.
+     */
+    public void setNow(long at, long value) {
+        Objects.checkFromIndexSize(at, 8, length);
+        LONGS.setRelease(raw(), at, value);
+    }
+
+    /**
+     * Hot. Returns the bytes themselves. What is stored there is stored for good: no transaction
+     * undoes it.
+     */
+    public MemorySegment raw() {
+        var b = raw;
+        if (b == null) {
+            throw unbound();
+        }
+        return b;
     }
 
     /** Hot. Stores {@code count} bytes of {@code from}, from its {@code position} on. */

@@ -2,6 +2,8 @@ package dev.muser.device.pci;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import dev.muser.device.state.StateMismatchException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -51,6 +53,22 @@ record StateLayout(List<Entry> entries, long fieldBytes) {
         return (HEADER + schemaLength + 63) & ~63;
     }
 
+    /** Returns where in the memory the fields begin, in bytes. */
+    long fieldsAt() {
+        return fieldsAt(schema().length);
+    }
+
+    /** Whether {@code memory} has been formatted with this very layout. */
+    boolean isOf(MemorySegment memory) {
+        if (memory.byteSize() != size()) {
+            return false;
+        }
+        var mine = Arena.ofAuto().allocate(size());
+        format(mine);
+        long header = fieldsAt();
+        return MemorySegment.mismatch(mine, 0, header, memory, 0, header) < 0;
+    }
+
     /** Returns how many bytes of memory the state needs. */
     long size() {
         return fieldsAt(schema().length) + fieldBytes;
@@ -69,36 +87,54 @@ record StateLayout(List<Entry> entries, long fieldBytes) {
     }
 
     /**
+     * Checks whether {@link #restore} would succeed.
+     *
+     * @throws StateMismatchException when {@code old} is damaged, has a field that is not known
+     *     here, or one of another length
+     */
+    void check(MemorySegment old) {
+        var known = byName();
+        parse(old)
+                .forEach((name, entry) -> {
+                    var mine = known.get(name);
+                    if (mine == null) {
+                        throw new StateMismatchException(
+                                "field "
+                                        + name
+                                        + " of the stored state is not known to this build");
+                    }
+                    if (mine.length != entry.length) {
+                        throw new StateMismatchException(
+                                "field %s has %d bytes in the stored state and %d in this build"
+                                        .formatted(name, entry.length, mine.length));
+                    }
+                });
+    }
+
+    /**
      * Copies the fields of {@code old}, memory that some build has formatted, to {@code fields} of
      * this layout: those of the same name. Fields that {@code old} does not have stay as they are.
      *
-     * @throws StateMismatchException when {@code old} is damaged, has a field that is not known
-     *     here, or one of another length; nothing has been copied
+     * @throws StateMismatchException as {@link #check}; nothing has been copied
      */
     void restore(MemorySegment old, MemorySegment fields) {
+        check(old);
+        var known = byName();
+        long fieldsAt = Integer.toUnsignedLong(old.get(U32, 20));
+        parse(old)
+                .forEach((name, entry) ->
+                        MemorySegment.copy(
+                                old,
+                                fieldsAt + entry.offset,
+                                fields,
+                                requireEntry(known, name).offset,
+                                entry.length));
+    }
+
+    private Map<String, Entry> byName() {
         var known = new HashMap<String, Entry>();
         entries.forEach(e -> known.put(e.name, e));
-        var stored = parse(old);
-        long fieldsAt = Integer.toUnsignedLong(old.get(U32, 20));
-        stored.forEach((name, entry) -> {
-            var mine = known.get(name);
-            if (mine == null) {
-                throw new StateMismatchException(
-                        "field " + name + " of the stored state is not known to this build");
-            }
-            if (mine.length != entry.length) {
-                throw new StateMismatchException(
-                        "field %s has %d bytes in the stored state and %d in this build"
-                                .formatted(name, entry.length, mine.length));
-            }
-        });
-        stored.forEach((name, entry) ->
-                MemorySegment.copy(
-                        old,
-                        fieldsAt + entry.offset,
-                        fields,
-                        requireEntry(known, name).offset,
-                        entry.length));
+        return known;
     }
 
     private static Entry requireEntry(Map<String, Entry> entries, String name) {

@@ -1,5 +1,6 @@
 package dev.muser.device.pci;
 
+import dev.muser.service.LocalStore;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -7,7 +8,8 @@ import java.lang.foreign.ValueLayout;
 /** A BAR in a device that consists of nothing else. */
 final class BarFixture implements AutoCloseable {
     final DeviceState state = new DeviceState();
-    final BarMemory memory = new BarMemory();
+    final LocalStore store = new LocalStore();
+    final BarMemory memory = new BarMemory(store);
     // JUnit runs a test, and what comes before and after it, on different threads
     final Arena arena = Arena.ofShared();
     final MemorySegment buffer = arena.allocate(1 << 20, 8);
@@ -22,6 +24,7 @@ final class BarFixture implements AutoCloseable {
         bar.seal();
         state.bind(arena.allocate(state.layout().size(), 8));
         bar.reset();
+        memory.on();
     }
 
     long read(long offset, int count) {
@@ -49,6 +52,7 @@ final class BarFixture implements AutoCloseable {
     @Override
     public void close() {
         memory.close();
+        store.close();
         arena.close();
     }
 }

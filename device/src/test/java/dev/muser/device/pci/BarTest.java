@@ -9,10 +9,12 @@ import dev.muser.device.ClientKind;
 import dev.muser.device.IoEventFd;
 import dev.muser.device.RegionInfo;
 import dev.muser.device.VfioException;
+import dev.muser.device.state.StateMismatchException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
+import dev.muser.service.DescriptorStore;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -146,13 +148,14 @@ class BarTest {
             first.bar.mappable(0, 0x1000);
             first.start();
             first.write(8, 8, 42);
-            try (var memory = new BarMemory(first.memory.file().duplicate())) {
+            first.store.put("bars", first.memory.file());
+            try (var memory = new BarMemory(first.store)) {
                 var bar = new Bar(0, 0x1000, state, memory);
                 var bytes = bar.mappable(0, 0x1000);
                 bar.seal();
                 assertThat(bytes.segment().get(ValueLayout.JAVA_LONG, 8)).isEqualTo(42);
             }
-            try (var memory = new BarMemory(first.memory.file().duplicate())) {
+            try (var memory = new BarMemory(first.store)) {
                 var bar = new Bar(0, 0x2000, new DeviceState(), memory);
                 bar.mappable(0, 0x2000);
                 assertThatExceptionOfType(StateMismatchException.class).isThrownBy(bar::seal);
@@ -311,7 +314,7 @@ class BarTest {
 
     @Test
     void shouldRefuseBarsThatOverlapInTheFile() {
-        try (var memory = new BarMemory()) {
+        try (var memory = new BarMemory(DescriptorStore.NONE)) {
             var state = new DeviceState();
             var first = new Bar(0, 0x2000, state, memory).fileOffset(0);
             var second = new Bar(1, 0x1000, state, memory).fileOffset(0x1000);

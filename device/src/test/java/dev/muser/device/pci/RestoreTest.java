@@ -8,8 +8,12 @@ import dev.muser.device.IrqAction;
 import dev.muser.device.ManualLoop;
 import dev.muser.device.MigrationState;
 import dev.muser.device.Region;
+import dev.muser.device.state.DeviceHome;
+import dev.muser.device.state.StateMismatchException;
+import dev.muser.device.state.StateSegment;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
+import dev.muser.service.LocalStore;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -22,7 +26,8 @@ class RestoreTest {
     private final Arena arena = Arena.ofAuto();
     private final MemorySegment buffer = arena.allocate(4096, 8);
     private final ManualLoop loop = new ManualLoop();
-    private @Nullable MemorySegment memory;
+    private final LocalStore store = new LocalStore();
+    private @Nullable DeviceHome home;
 
     /** A device with something of everything that state is kept for. */
     private static final class Everything implements Device {
@@ -56,24 +61,23 @@ class RestoreTest {
         }
     }
 
-    private PciDevice start(DeviceFactory factory, @Nullable MemorySegment saved) {
-        var device =
-                PciDevice.create(
-                        factory,
-                        loop,
-                        size -> {
-                            var bytes = arena.allocate(size, 64);
-                            memory = bytes;
-                            return bytes;
-                        },
-                        saved);
+    /** Begins in a new home, or goes on in what another process has left in {@code segment}. */
+    private PciDevice start(DeviceFactory factory, @Nullable StateSegment left) {
+        var segment = left;
+        if (segment == null) {
+            segment = StateSegment.create("everything");
+        }
+        home = new DeviceHome(segment, store);
+        var device = PciDevice.create(factory, loop, home);
+        segment.ready();
         device.attach(null);
         return device;
     }
 
     /** What the first process leaves; nothing of it is closed, as after a kill. */
-    private MemorySegment left() {
-        return Objects.requireNonNull(memory);
+    private StateSegment left() {
+        var fd = Objects.requireNonNull(home).segment().fd().duplicate();
+        return Objects.requireNonNull(StateSegment.open(fd, "everything"));
     }
 
     private long read(PciDevice device, int region, long offset) {
@@ -85,6 +89,12 @@ class RestoreTest {
     private void write(PciDevice device, int region, long offset, long value) {
         buffer.set(StateLayout.U32, 0, (int) value);
         device.writeRegion(region, offset, buffer, 0, 4);
+        commit();
+    }
+
+    /** The end of a request, or of a task. */
+    private void commit() {
+        Objects.requireNonNull(home).segment().commit();
     }
 
     @Test
@@ -105,6 +115,7 @@ class RestoreTest {
         write(first, Region.CONFIG, 0x10, 0xfebf_0000L);
         parts[0].own.set(-5);
         Objects.requireNonNull(first.migration()).moveTo(MigrationState.STOP);
+        commit();
 
         var second = start(context -> parts[1] = new Everything(context), left());
         assertThat(read(second, Region.BAR0, 0)).isEqualTo(0xdead_beefL);
@@ -126,6 +137,7 @@ class RestoreTest {
         try (var fd = EventFd.create()) {
             install(first, Irq.INTX, fd);
             parts[0].line.raise();
+            commit();
             assertThat(DeviceFixture.signals(fd)).isEqualTo(1);
 
             var second = start(context -> parts[1] = new Everything(context), left());
@@ -134,11 +146,13 @@ class RestoreTest {
             // delivered before the kill, and still masked by that
             assertThat(DeviceFixture.signals(fd)).isZero();
             second.setIrqs(Irq.INTX, IrqAction.UNMASK, 0, 1);
+            commit();
             assertThat(DeviceFixture.signals(fd)).isEqualTo(1);
 
             write(second, Region.BAR1, 12, 1);
             install(second, Irq.MSIX, fd);
             parts[1].line.post();
+            commit();
             assertThat(DeviceFixture.signals(fd)).isZero();
             var third = start(Everything::new, left());
             install(third, Irq.MSIX, fd);

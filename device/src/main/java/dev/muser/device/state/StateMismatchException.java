@@ -1,4 +1,4 @@
-package dev.muser.device.pci;
+package dev.muser.device.state;
 
 /** A stored device state cannot be read by this build. The message names the field. */
 public final class StateMismatchException extends RuntimeException {
