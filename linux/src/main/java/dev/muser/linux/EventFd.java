@@ -93,4 +93,23 @@ public final class EventFd {
             return false;
         }
     }
+
+    /**
+     * Returns the number that the kernel gave this eventfd: the same for all of its descriptors, in
+     * all processes, and never another's while it lives ({@code proc_pid_fdinfo(5)}).
+     *
+     * @throws SyscallException EINVAL when it is not an eventfd
+     */
+    public static int id(Fd fd) {
+        try {
+            for (var line : Files.readAllLines(Path.of("/proc/self/fdinfo/" + fd.number()))) {
+                if (line.startsWith("eventfd-id:")) {
+                    return Integer.parseInt(line.substring(11).strip());
+                }
+            }
+        } catch (IOException e) {
+            throw new SyscallException("read /proc/self/fdinfo/" + fd.number(), Errno.ENOENT);
+        }
+        throw new SyscallException("use " + fd + " as eventfd", Errno.EINVAL);
+    }
 }

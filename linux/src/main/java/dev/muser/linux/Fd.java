@@ -84,6 +84,12 @@ public final class Fd implements AutoCloseable {
         }
     }
 
+    /** Returns how the file was opened: 0 to read, 1 to write, 2 for both ({@code O_ACCMODE}). */
+    public int accessMode() {
+        return (int) Syscall.check("fcntl F_GETFL", Syscall.call(Syscall.FCNTL, number(), 3, 0))
+                & 3;
+    }
+
     /** Sets whether a program started by this process inherits the descriptor. */
     public void inheritable(boolean on) {
         Syscall.check("fcntl F_SETFD", Syscall.call(Syscall.FCNTL, number(), 2, on ? 0 : 1));

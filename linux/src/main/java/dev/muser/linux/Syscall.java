@@ -60,6 +60,7 @@ final class Syscall {
     static final int EVENTFD2 = 290;
     static final int EPOLL_CREATE1 = 291;
     static final int PIPE2 = 293;
+    static final int SENDMMSG = 307;
     static final int MEMFD_CREATE = 319;
     static final int PREADV2 = 327;
     static final int PWRITEV2 = 328;

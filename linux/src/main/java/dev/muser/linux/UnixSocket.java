@@ -14,6 +14,7 @@ public final class UnixSocket implements AutoCloseable {
     static final int SOL_SOCKET = 1;
     private static final int SO_TYPE = 3;
     private static final int SO_SNDBUF = 7;
+    private static final int SO_PEEK_OFF = 42;
     private static final int SO_RCVTIMEO = 20;
     private static final int SO_SNDTIMEO = 21;
     private static final int SO_PEERCRED = 17;
@@ -134,6 +135,21 @@ public final class UnixSocket implements AutoCloseable {
     /** Asks the kernel for a send buffer of this many bytes; it may give less. */
     public void sendBuffer(int bytes) {
         intOption(fd, SO_SNDBUF, bytes);
+    }
+
+    /**
+     * Sets how many of the bytes that wait here the next receive with {@link MessageReceiver#PEEK}
+     * passes over ({@code SO_PEEK_OFF}, {@code socket(7)}). Each such receive moves it on by what
+     * it returned, and each other one moves it back: the kernel counts, and goes on counting when a
+     * process dies, how far what was read is ahead of what was taken.
+     */
+    public void peekOffset(int bytes) {
+        intOption(fd, SO_PEEK_OFF, bytes);
+    }
+
+    /** Returns what {@link #peekOffset(int)} set, as it is now. */
+    public int peekOffset() {
+        return intOption(fd, SO_PEEK_OFF);
     }
 
     /** Makes blocking sends and receives fail with EAGAIN after this time; zero waits for ever. */
