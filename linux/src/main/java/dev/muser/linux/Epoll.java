@@ -11,6 +11,9 @@ public final class Epoll implements AutoCloseable {
     /** There is something to read, or the end of the stream. */
     public static final int IN = 1;
 
+    /** Tell of what becomes ready, not of what is ({@code EPOLLET}). */
+    public static final int EDGE = 1 << 31;
+
     /** There is space to write. */
     public static final int OUT = 4;
 

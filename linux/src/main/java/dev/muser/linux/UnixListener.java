@@ -76,12 +76,17 @@ public final class UnixListener implements AutoCloseable {
      *     descriptor stays the caller's
      */
     public static UnixListener adopt(Fd fd) {
+        return adopt(fd, null);
+    }
+
+    /** As {@link #adopt(Fd)}, and removes the socket file at {@code path} when it is closed. */
+    public static UnixListener adopt(Fd fd, @Nullable Path path) {
         UnixSocket.requireUnixStream(fd);
         if (!isListening(fd)) {
             throw new SyscallException("use " + fd + " as listening socket", Errno.ENOTSOCK);
         }
         fd.nonBlocking(true);
-        return new UnixListener(fd, null, null);
+        return new UnixListener(fd, path, path == null ? null : fileKey(path));
     }
 
     /** Whether a UNIX stream socket listens, and is not connected. */

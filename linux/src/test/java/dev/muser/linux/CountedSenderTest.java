@@ -25,8 +25,7 @@ class CountedSenderTest {
             var sender = new CountedSender(memory);
             sender.clear();
             assertThat(sender.count()).isZero();
-            int sent =
-                    sender.send(ours, data, 3, 100, List.of(event), MessageSender.DONT_WAIT);
+            int sent = sender.send(ours, data, 3, 100, List.of(event), MessageSender.DONT_WAIT);
             assertThat(sent).isEqualTo(100);
             // as a successor sees it
             assertThat(new CountedSender(memory).count()).isEqualTo(100);

@@ -2,6 +2,8 @@ package dev.muser.server;
 
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
+import dev.muser.device.state.DeviceHome;
+import dev.muser.device.state.StateMismatchException;
 import dev.muser.linux.Epoll;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
@@ -9,11 +11,13 @@ import dev.muser.linux.MemoryFault;
 import dev.muser.linux.SyscallException;
 import dev.muser.linux.UnixListener;
 import dev.muser.linux.UnixSocket;
+import dev.muser.service.DescriptorStore;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Any thread may call these methods; the device itself only ever runs on the loop's thread.
  */
 public final class DeviceServer implements AutoCloseable {
+    static final String LISTENER = "listen";
+
     /** Clients that may wait for their turn. */
     private static final int BACKLOG = 16;
 
@@ -41,6 +47,7 @@ public final class DeviceServer implements AutoCloseable {
     private @Nullable UnixListener listener;
     private int listenerToken;
     private @Nullable Session session;
+    private @Nullable Keep keep;
     private boolean closed;
 
     private DeviceServer(Loop loop, ServerOptions options) {
@@ -95,6 +102,42 @@ public final class DeviceServer implements AutoCloseable {
             socket.close();
             throw e;
         }
+    }
+
+    /**
+     * Makes a device that outlives this process, and serves it at {@code path}: goes on with what a
+     * process before this one has left in {@code store}, its client too; or begins, when there is
+     * nothing.
+     *
+     * @param maker is called on the loop's thread, with the loop that the device is to use and its
+     *     home; what it makes uses both
+     * @param label what kind of device it is, up to 64 ASCII characters: what another kind has left
+     *     is refused
+     * @throws SyscallException as {@link UnixListener#bind} does, and what {@code maker} throws
+     * @throws StateMismatchException when this build cannot go on from what is there; it is left as
+     *     it is
+     * @throws IllegalStateException when the loop has ended
+     */
+    public static DeviceServer keep(
+            Loop loop,
+            BiFunction<? super EventLoop, ? super DeviceHome, VfioDevice> maker,
+            String label,
+            Path path,
+            ServerOptions options,
+            DescriptorStore store) {
+        return onLoop(
+                loop,
+                () -> {
+                    var server = new DeviceServer(loop, options);
+                    try {
+                        loop.addServer(server);
+                        server.keep(maker, label, path, store);
+                    } catch (RuntimeException | Error e) {
+                        server.abandon();
+                        throw e;
+                    }
+                    return server;
+                });
     }
 
     private interface Start {
@@ -207,8 +250,89 @@ public final class DeviceServer implements AutoCloseable {
         } catch (Throwable t) {
             log(Level.ERROR, "the device failed while it was closed", t);
         } finally {
+            var kept = keep;
+            if (kept != null) {
+                kept.forget();
+                kept.close();
+            }
             ended.complete(null);
         }
+    }
+
+    private void keep(
+            BiFunction<? super EventLoop, ? super DeviceHome, VfioDevice> maker,
+            String label,
+            Path path,
+            DescriptorStore store) {
+        var home = KeptHome.open(label, store);
+        VfioDevice made;
+        try {
+            made = maker.apply(guarded, home);
+            device = made;
+            keep = new Keep(home, made, options);
+        } catch (RuntimeException | Error e) {
+            home.segment().close();
+            throw e;
+        }
+        device = keep.device();
+        listenKept(path, store);
+        if (home.segment().isRestored()) {
+            restore(keep);
+        }
+        keep.ready();
+    }
+
+    private void listenKept(Path path, DescriptorStore store) {
+        var kept = store.get(LISTENER);
+        if (kept == null) {
+            var listening = UnixListener.bind(path, BACKLOG);
+            try {
+                store.put(LISTENER, listening.fd());
+            } catch (RuntimeException e) {
+                listening.close();
+                throw e;
+            }
+            listen(listening);
+        } else {
+            try {
+                listen(UnixListener.adopt(kept, path));
+            } catch (RuntimeException e) {
+                kept.close();
+                throw e;
+            }
+        }
+    }
+
+    /** Goes on where a process before this one stopped. */
+    private void restore(Keep kept) {
+        var client = kept.connection();
+        try {
+            if (client != null) {
+                begin(UnixSocket.adopt(client));
+                Objects.requireNonNull(session).resume(kept);
+            }
+            kept.device().restored();
+            MemoryFault.fence();
+        } catch (Throwable t) {
+            log(Level.ERROR, "cannot go on with the client: " + t.getMessage(), t);
+            var current = session;
+            if (current != null) {
+                current.end(new ConnectionLost("it cannot be gone on with", 0));
+            } else if (client != null) {
+                client.close();
+            }
+        }
+        if (kept.hadClient() && session == null) {
+            kept.device().detach();
+            kept.end();
+        }
+        kept.commit();
+    }
+
+    /** Leaves everything that is kept to whoever comes next. */
+    private void abandon() {
+        keep = null;
+        shutDown("it could not be started");
     }
 
     private void listen(UnixListener listening) {
@@ -255,8 +379,6 @@ public final class DeviceServer implements AutoCloseable {
         try {
             if (isAllowed(client)) {
                 begin(client);
-                // The next client waits in the queue.
-                loop.modify(listening.fd(), 0, listenerToken);
             } else {
                 client.close();
             }
@@ -287,9 +409,24 @@ public final class DeviceServer implements AutoCloseable {
 
     private void begin(UnixSocket client) {
         var served = Objects.requireNonNull(device);
-        var fresh = new Session(loop, served, client, options, logLimit, this::sessionEnded);
-        fresh.start();
+        var kept = keep;
+        if (kept != null && !kept.hadClient()) {
+            kept.begin(client);
+        }
+        Session fresh;
+        try {
+            fresh = new Session(loop, served, client, options, logLimit, kept, this::sessionEnded);
+            fresh.start();
+        } catch (RuntimeException | Error e) {
+            if (kept != null) {
+                kept.end();
+            }
+            throw e;
+        }
         session = fresh;
+        if (listener != null) { // the next client waits in the queue
+            loop.modify(listener.fd(), 0, listenerToken);
+        }
     }
 
     private void sessionEnded(ConnectionLost reason) {
@@ -344,6 +481,13 @@ public final class DeviceServer implements AutoCloseable {
             } catch (Throwable t) {
                 log(Level.ERROR, "the device failed while it had no client", t);
             }
+            commit();
+        }
+
+        private void commit() {
+            if (keep != null) {
+                keep.commit();
+            }
         }
 
         @Override
@@ -382,6 +526,7 @@ public final class DeviceServer implements AutoCloseable {
             try {
                 boolean worked = work.getAsBoolean();
                 MemoryFault.fence();
+                commit();
                 return worked;
             } catch (Throwable t) {
                 log(Level.ERROR, "the device failed while it had no client", t);

@@ -8,6 +8,7 @@ import dev.muser.protocol.DmaAccess;
 import dev.muser.protocol.Header;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A client's memory by message: {@code DMA_READ} and {@code DMA_WRITE}, cut into pieces, a few of
@@ -21,6 +22,9 @@ final class DmaChannel implements DmaPort {
     private static final int PIECE = 64 * 1024;
 
     private static final int IN_FLIGHT = 4;
+
+    /** What it puts into an output at once, in bytes, at most. */
+    static final int MOST_UNSENT = IN_FLIGHT * (Header.SIZE + DmaAccess.SIZE + PIECE);
 
     /**
      * A guest that has transfers started, and a client that answers none, keep no more than these.
@@ -65,14 +69,17 @@ final class DmaChannel implements DmaPort {
     private final DmaAccess reply = new DmaAccess();
     private final ArrayDeque<Transfer> waiting = new ArrayDeque<>();
     private final ArrayDeque<Piece> underWay = new ArrayDeque<>();
+    private final @Nullable KeptDmaIds kept;
     private int nextId = 1;
     private boolean closed;
 
     /**
      * @param output where requests go: the client's socket, or its twin
      * @param maxTransfer what was agreed, in bytes
+     * @param kept notes what is under way for a successor; null when there will be none
      */
-    DmaChannel(Output output, int maxTransfer) {
+    DmaChannel(Output output, int maxTransfer, @Nullable KeptDmaIds kept) {
+        this.kept = kept;
         this.output = output;
         this.pieceSize = Math.min(maxTransfer, PIECE);
     }
@@ -111,7 +118,7 @@ final class DmaChannel implements DmaPort {
 
     /** Hot. Puts requests into the output, as many as may be under way. */
     void pump() {
-        while (underWay.size() < IN_FLIGHT) {
+        while (underWay.size() < IN_FLIGHT && (kept == null || kept.hasRoom())) {
             var transfer = waiting.peek();
             if (transfer == null) {
                 return;
@@ -131,8 +138,7 @@ final class DmaChannel implements DmaPort {
         int at = output.reserve(size);
         int command = transfer.isRead ? Command.DMA_READ : Command.DMA_WRITE;
         var buffer = output.buffer();
-        int id = nextId;
-        nextId = (nextId + 1) & 0xffff;
+        int id = takeId();
         Header.encodeCommand(buffer, at, id, command, size, false);
         DmaAccess.encode(buffer, at + Header.SIZE, transfer.iova + transfer.sent, count);
         if (!transfer.isRead) {
@@ -148,6 +154,15 @@ final class DmaChannel implements DmaPort {
         transfer.sent += count;
     }
 
+    private int takeId() {
+        if (kept != null) {
+            return kept.take();
+        }
+        int id = nextId;
+        nextId = (nextId + 1) & 0xffff;
+        return id;
+    }
+
     /**
      * Takes a reply from the client.
      *
@@ -156,6 +171,9 @@ final class DmaChannel implements DmaPort {
      */
     boolean reply(Header header, MemorySegment buffer, long payload, int length) {
         var piece = find(header.messageId());
+        if (kept != null && kept.answered(header.messageId()) && piece == null) {
+            return true; // to a process before this one; the device has asked again since
+        }
         if (piece == null
                 || header.command()
                         != (piece.transfer.isRead ? Command.DMA_READ : Command.DMA_WRITE)) {
@@ -193,7 +211,7 @@ final class DmaChannel implements DmaPort {
         }
     }
 
-    private @org.jspecify.annotations.Nullable Piece find(int id) {
+    private @Nullable Piece find(int id) {
         for (var piece : underWay) {
             if (piece.id == id) {
                 return piece;

@@ -20,7 +20,7 @@ import java.util.List;
  * <p>Linux ends a receive behind the bytes that came with descriptors, so those belong to the last
  * message that starts in what was received.
  */
-final class Input implements AutoCloseable {
+class Input implements AutoCloseable {
     private static final int READ_AHEAD = 32 * 1024;
 
     /** More than these with one message, in many pieces, are an attack on this process's limit. */
@@ -33,7 +33,7 @@ final class Input implements AutoCloseable {
      */
     private record Passed(long at, List<Fd> descriptors, boolean lost) {}
 
-    private final UnixSocket socket;
+    final UnixSocket socket;
     private final int maxMessage;
     private Arena arena = Arena.ofConfined();
     private MemorySegment buffer = arena.allocate(READ_AHEAD, 8);
@@ -78,7 +78,7 @@ final class Input implements AutoCloseable {
         return start < end;
     }
 
-    /** Hot. Goes on behind the next message. */
+    /** Hot. Goes on behind the next message, which has been handled. */
     void consume(int size) {
         start += size;
         position += size;
@@ -91,13 +91,7 @@ final class Input implements AutoCloseable {
      */
     int fill(MessageReceiver receiver) {
         makeRoom();
-        int n =
-                receiver.receive(
-                        socket,
-                        buffer,
-                        end,
-                        (int) buffer.byteSize() - end,
-                        MessageReceiver.DONT_WAIT);
+        int n = receive(receiver, buffer, end, (int) buffer.byteSize() - end);
         if (n > 0) {
             end += n;
             if (receiver.descriptors() > 0 || receiver.truncated()) {
@@ -105,6 +99,32 @@ final class Input implements AutoCloseable {
             }
         }
         return n;
+    }
+
+    /** Hot. Receives into the buffer; as {@link MessageReceiver#receive}. */
+    int receive(MessageReceiver receiver, MemorySegment into, int at, int length) {
+        return receiver.receive(socket, into, at, length, MessageReceiver.DONT_WAIT);
+    }
+
+    /** Hot. Takes off the socket what has been handled, if it is there still. */
+    void takeOff(Buffers buffers) {}
+
+    /**
+     * Hot. Whether the socket may have more of the message that has begun, of which epoll does not
+     * tell.
+     */
+    boolean wantsMore() {
+        return false;
+    }
+
+    /** Hot. Whether epoll would tell of bytes that have been read, because the socket has them. */
+    boolean leavesBytes() {
+        return false;
+    }
+
+    /** Goes on in a stream of which so much has been handled. */
+    void resumeAt(long handled) {
+        position = handled;
     }
 
     /** Returns where in the stream the next message starts, in bytes. */

@@ -17,7 +17,7 @@ import java.util.List;
  * <p>A header always leaves in one piece, because QEMU gives a connection up whose header comes in
  * two: several messages go out together only as long as the kernel takes them as one.
  */
-final class Output implements AutoCloseable {
+class Output implements AutoCloseable {
     private static final int INITIAL = 16 * 1024;
 
     /** What the kernel queues whole or not at all, if the send buffer is large enough. */
@@ -29,32 +29,40 @@ final class Output implements AutoCloseable {
      * @param lent descriptors that stay another's
      * @param owned those of them that are closed when they have left
      */
-    private record Attached(long at, List<Fd> lent, List<Fd> owned) {}
+    record Attached(long at, List<Fd> lent, List<Fd> owned) {}
 
-    private final UnixSocket socket;
+    final UnixSocket socket;
 
     /** What the kernel surely queues whole or not at all, in bytes. */
     private final int together;
 
     private Arena arena = Arena.ofConfined();
-    private MemorySegment buffer = arena.allocate(INITIAL, 8);
+    MemorySegment buffer;
 
     /** The bytes from head to tail of the buffer are still to be sent. */
-    private int head;
+    int head;
 
-    private int tail;
+    int tail;
 
     /** Where in the stream {@code head} is. */
-    private long position;
+    long position;
 
     /** Bytes of the first message that are still to be sent after a part of it was. */
-    private int partial;
+    int partial;
 
-    private final ArrayDeque<Attached> attached = new ArrayDeque<>();
+    final ArrayDeque<Attached> attached = new ArrayDeque<>();
 
     Output(UnixSocket socket) {
         this.socket = socket;
         // unix_stream_sendmsg() cuts what is longer than half of the buffer, less 64, into pieces
+        together = Math.min(TOGETHER, socket.sendBuffer() / 2 - 64);
+        buffer = arena.allocate(INITIAL, 8);
+    }
+
+    /** With a buffer that somebody else gives and makes room in. */
+    Output(UnixSocket socket, MemorySegment buffer) {
+        this.socket = socket;
+        this.buffer = buffer;
         together = Math.min(TOGETHER, socket.sendBuffer() / 2 - 64);
     }
 
@@ -100,16 +108,7 @@ final class Output implements AutoCloseable {
             int length = nextChunk();
             var first = attached.peek();
             boolean withDescriptors = first != null && first.at == position && partial == 0;
-            int sent =
-                    withDescriptors
-                            ? sender.send(
-                                    socket,
-                                    buffer,
-                                    head,
-                                    length,
-                                    first.lent,
-                                    MessageSender.DONT_WAIT)
-                            : sender.send(socket, buffer, head, length, MessageSender.DONT_WAIT);
+            int sent = transmit(sender, length, withDescriptors ? first.lent : List.of());
             if (sent < 0) {
                 if (sent == -Errno.EAGAIN) {
                     return false;
@@ -126,11 +125,22 @@ final class Output implements AutoCloseable {
             partial = partialAfter(sent);
             head += sent;
             position += sent;
+            moved();
         }
         head = 0;
         tail = 0;
         return true;
     }
+
+    /** Hot. Sends once, from head; as {@link MessageSender#send}. */
+    int transmit(MessageSender sender, int length, List<Fd> lent) {
+        return lent.isEmpty()
+                ? sender.send(socket, buffer, head, length, MessageSender.DONT_WAIT)
+                : sender.send(socket, buffer, head, length, lent, MessageSender.DONT_WAIT);
+    }
+
+    /** Hot. Something has been sent. */
+    void moved() {}
 
     /** Whole messages that leave together, or one that is larger, or the rest of one. */
     private int nextChunk() {
@@ -162,11 +172,11 @@ final class Output implements AutoCloseable {
         return at - sent;
     }
 
-    private int size(int at) {
+    int size(int at) {
         return buffer.get(JAVA_INT_UNALIGNED, at + 4L);
     }
 
-    private void makeRoom(int size) {
+    void makeRoom(int size) {
         int length = tail - head;
         if (length + size <= buffer.byteSize()) {
             MemorySegment.copy(buffer, head, buffer, 0, length);

@@ -31,6 +31,7 @@ final class Requests {
     private final Replies replies;
     private final RegionAccess access = new RegionAccess();
     private final LogLimit logLimit;
+    private final @Nullable Keep keep;
 
     private int regionCount;
     private @Nullable Limits limits;
@@ -54,7 +55,9 @@ final class Requests {
             Input input,
             Output output,
             Session session,
-            LogLimit logLimit) {
+            LogLimit logLimit,
+            @Nullable Keep keep) {
+        this.keep = keep;
         this.device = device;
         this.options = options;
         this.input = input;
@@ -287,6 +290,15 @@ final class Requests {
                         replies.memory(), at, VersionMessage.CURRENT_MAJOR, minor, json);
         replies.send(length, twin, twin);
         limits = agreedLimits;
+        if (keep != null) {
+            keep.negotiated(agreedLimits, kind);
+        }
+    }
+
+    /** Goes on with a client that has negotiated with a process before this one. */
+    void resume(Limits agreedLimits, ClientKind kind) {
+        attach(agreedLimits, kind);
+        limits = agreedLimits;
     }
 
     /** Makes the second socket; returns the client's end. */
@@ -308,7 +320,9 @@ final class Requests {
     private void attach(Limits agreedLimits, ClientKind kind) {
         regionCount = device.info().regions();
         maxTransfer = agreedLimits.maxTransfer();
-        var channel = new DmaChannel(session.dmaOutput(), maxTransfer);
+        var channel =
+                new DmaChannel(
+                        session.dmaOutput(), maxTransfer, keep == null ? null : keep.dmaIds());
         dma = channel;
         descriptions = new Descriptions(device, replies, agreedLimits);
         interrupts = new Interrupts(device, replies);

@@ -2,6 +2,7 @@ package dev.muser.server;
 
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
+import dev.muser.device.state.StateMismatchException;
 import dev.muser.linux.Epoll;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Session implements Source {
     /** Above so many bytes of unread replies the client's next message has to wait. */
-    private static final int UNREAD_REPLIES = 256 * 1024;
+    static final int UNREAD_REPLIES = 256 * 1024;
 
     /** So long may the messages of one turn take before others have theirs. */
     private static final long TURN_NANOS = 1_000_000;
@@ -36,6 +37,7 @@ final class Session implements Source {
     private final int maxMessage;
     private final Consumer<ConnectionLost> ended;
     private final EventLoop.Timer deadline;
+    private final @Nullable Keep keep;
 
     private int token;
     private int interest = Epoll.IN;
@@ -55,6 +57,8 @@ final class Session implements Source {
     private @Nullable TwinSocket twin;
 
     /**
+     * @param keep what outlives the process, and says where one before this stopped; null when
+     *     nothing does
      * @param ended is told, once, why the session is over; the device is detached by then
      */
     Session(
@@ -63,15 +67,20 @@ final class Session implements Source {
             UnixSocket socket,
             ServerOptions options,
             LogLimit logLimit,
+            @Nullable Keep keep,
             Consumer<ConnectionLost> ended) {
         this.loop = loop;
         this.options = options;
         this.socket = socket;
         this.ended = ended;
         maxMessage = Requests.maxMessage(options);
-        input = new Input(socket, maxMessage);
-        output = new Output(socket);
-        requests = new Requests(device, options, input, output, this, logLimit);
+        this.keep = keep;
+        input =
+                keep == null
+                        ? new Input(socket, maxMessage)
+                        : keep.input(socket, maxMessage, false);
+        output = keep == null ? new Output(socket) : keep.output(socket, false);
+        requests = new Requests(device, options, input, output, this, logLimit, keep);
         deadline = loop.timer(this::deadlinePassed);
     }
 
@@ -93,6 +102,28 @@ final class Session implements Source {
         mark(true);
     }
 
+    /**
+     * Goes on with a client that a process before this one had.
+     *
+     * @throws RuntimeException when that cannot be; the session is to be ended
+     */
+    void resume(Keep kept) {
+        var limits = kept.limits();
+        if (limits != null) {
+            if (limits.twinSocket()) {
+                var other = kept.twin();
+                if (other == null) {
+                    throw new StateMismatchException("the client's second socket is not kept");
+                }
+                twin = new TwinSocket(loop, this, UnixSocket.adopt(other), maxMessage, kept);
+            }
+            requests.resume(limits, kept.kind());
+            kept.device().restoreClient();
+        }
+        queued = true;
+        loop.again(this); // there may be something to send, or to receive
+    }
+
     /** Hot. Called when the socket is ready, or when messages were left over. */
     @Override
     public void ready(int events) {
@@ -107,12 +138,12 @@ final class Session implements Source {
     @Override
     public boolean poll() {
         // Not worth a system call: there is no room for what it would bring.
-        return open && interest == Epoll.IN && turn(true);
+        return open && (interest & Epoll.IN) != 0 && turn(true);
     }
 
     /** Whether there was anything to do. */
     private boolean turn(boolean receive) {
-        boolean worked = !receive || input.hasMessage();
+        boolean worked = !(receive || input.wantsMore()) || input.hasMessage();
         try {
             if (output.flush(loop.buffers().sender)) {
                 if (!worked) {
@@ -169,6 +200,14 @@ final class Session implements Source {
         requests.handle(header);
         input.consume((int) header.size());
         requests.pumpDma();
+        commit();
+    }
+
+    /** Hot. What has been done stays done, also when this process dies. */
+    private void commit() {
+        if (keep != null) {
+            keep.commit();
+        }
     }
 
     /** Sends what there is, and decides what to wait for. */
@@ -179,18 +218,23 @@ final class Session implements Source {
         if (other != null) {
             other.settle();
         }
+        input.takeOff(loop.buffers());
         boolean more = input.hasMessage();
-        if (more && sent && !queued) {
+        if ((more || input.wantsMore()) && sent && !queued) {
             queued = true;
             loop.again(this);
         }
-        int wanted = sent ? (more ? 0 : Epoll.IN) : Epoll.OUT;
+        int wanted = sent ? (more ? 0 : readable()) : Epoll.OUT;
         if (wanted != interest) {
             interest = wanted;
             loop.modify(socket.fd(), wanted, token);
         }
         // A client that is not read from owes nothing.
         mark(sent && !more && (input.isPartial() || !requests.isNegotiated()));
+    }
+
+    private int readable() {
+        return input.leavesBytes() ? Epoll.IN | Epoll.EDGE : Epoll.IN;
     }
 
     /** Hot. Notes whether the client owes the rest of something, and since when. */
@@ -270,6 +314,8 @@ final class Session implements Source {
         }
         if (worked || requests.owesDma()) {
             afterwards();
+        } else {
+            commit();
         }
         return worked;
     }
@@ -280,6 +326,7 @@ final class Session implements Source {
             return;
         }
         try {
+            commit();
             settle();
         } catch (Throwable t) {
             end(lost(t));
@@ -288,7 +335,10 @@ final class Session implements Source {
 
     /** Takes a second socket for what the server sends. */
     void useTwin(UnixSocket ours) {
-        twin = new TwinSocket(loop, this, ours, maxMessage);
+        if (keep != null) {
+            keep.twin(ours);
+        }
+        twin = new TwinSocket(loop, this, ours, maxMessage, keep);
     }
 
     Output dmaOutput() {
@@ -324,6 +374,9 @@ final class Session implements Source {
             other.close();
         }
         requests.close();
+        if (keep != null) {
+            keep.end();
+        }
         input.close();
         output.close();
         socket.close();

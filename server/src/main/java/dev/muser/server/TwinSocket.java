@@ -5,6 +5,7 @@ import dev.muser.linux.Errno;
 import dev.muser.linux.MemoryFault;
 import dev.muser.linux.UnixSocket;
 import dev.muser.protocol.Header;
+import org.jspecify.annotations.Nullable;
 
 /** The second socket of a session: what the server asks of the client goes there and back. */
 final class TwinSocket implements Source, AutoCloseable {
@@ -18,7 +19,7 @@ final class TwinSocket implements Source, AutoCloseable {
     private final int token;
     private int interest = Epoll.IN;
 
-    TwinSocket(Loop loop, Session session, UnixSocket socket, int maxMessage) {
+    TwinSocket(Loop loop, Session session, UnixSocket socket, int maxMessage, @Nullable Keep keep) {
         this.loop = loop;
         this.session = session;
         this.socket = socket;
@@ -29,8 +30,8 @@ final class TwinSocket implements Source, AutoCloseable {
             socket.close();
             throw e;
         }
-        input = new Input(socket, maxMessage);
-        output = new Output(socket);
+        input = keep == null ? new Input(socket, maxMessage) : keep.input(socket, maxMessage, true);
+        output = keep == null ? new Output(socket) : keep.output(socket, true);
     }
 
     Output output() {
@@ -74,8 +75,9 @@ final class TwinSocket implements Source, AutoCloseable {
 
     void settle() {
         boolean sent = output.flush(loop.buffers().sender);
-        int wanted = sent ? Epoll.IN : Epoll.IN | Epoll.OUT;
-        if (wanted != interest) {
+        input.takeOff(loop.buffers());
+        int wanted = Epoll.IN | (sent ? 0 : Epoll.OUT) | (input.leavesBytes() ? Epoll.EDGE : 0);
+        if (wanted != interest || input.wantsMore()) { // each change has epoll look again
             interest = wanted;
             loop.modify(socket.fd(), wanted, token);
         }

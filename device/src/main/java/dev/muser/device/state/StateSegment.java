@@ -12,7 +12,9 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,6 +59,7 @@ public final class StateSegment implements AutoCloseable {
     private final Mapping headerMapping;
     private final MemorySegment header;
     private final List<Mapping> mappings = new ArrayList<>();
+    private final Map<String, StateArea> opened = new HashMap<>();
     private final UndoLog log;
     private final boolean restored;
 
@@ -204,13 +207,13 @@ public final class StateSegment implements AutoCloseable {
                     "the stored state has %d bytes of '%s' and this build needs %d"
                             .formatted(stored, name, length));
         }
-        return areaAt(index);
+        return areaAt(index, name);
     }
 
     /** Returns the area of that name as it is; null when there is none. */
     public @Nullable StateArea area(String name) {
         int index = find(name);
-        return index < 0 ? null : areaAt(index);
+        return index < 0 ? null : areaAt(index, name);
     }
 
     /**
@@ -227,13 +230,23 @@ public final class StateSegment implements AutoCloseable {
         log.save(at, header, at, 16);
         header.set(LONG, at, offset);
         header.set(LONG, at + 8, length);
-        return new StateArea(log, offset, map(offset, length), false);
+        return open(name, offset, length, false);
     }
 
-    private StateArea areaAt(int index) {
+    private StateArea open(String name, long offset, long length, boolean hasBeen) {
+        var area = new StateArea(log, offset, map(offset, length), hasBeen);
+        opened.put(name, area);
+        return area;
+    }
+
+    private StateArea areaAt(int index, String name) {
+        var known = opened.get(name);
+        if (known != null) {
+            return known;
+        }
         long offset = header.get(LONG, entry(index) + NAME);
         long length = header.get(LONG, entry(index) + NAME + 8);
-        return new StateArea(log, offset, map(offset, length), restored);
+        return open(name, offset, length, restored);
     }
 
     private StateArea make(String name, long length) {
@@ -247,7 +260,7 @@ public final class StateSegment implements AutoCloseable {
         header.set(LONG, entry(count) + NAME, offset);
         header.set(LONG, entry(count) + NAME + 8, length);
         LONGS.setRelease(header, (long) AREAS, count + 1L);
-        return new StateArea(log, offset, map(offset, length), false);
+        return open(name, offset, length, false);
     }
 
     private long allocate(long length) {

@@ -1,0 +1,168 @@
+package dev.muser.server;
+
+import dev.muser.device.DmaAccess;
+import dev.muser.device.VfioDevice;
+import dev.muser.device.state.StateArea;
+import dev.muser.device.state.StateMismatchException;
+import dev.muser.device.state.StateSegment;
+import dev.muser.linux.Fd;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The DMA mappings of a client, for a successor to make them again. */
+final class KeptMappings {
+    private static final String AREA = "dma";
+    private static final int FIRST = 1024;
+    private static final int ENTRY = 64;
+
+    // the area: entry 0 has the generation @0, from 1 on; the others: iova @0, size @8, offset in
+    // the file @16, device @24, inode @32, how it was opened and the bits below @40,
+    // the generation that it belongs to @48
+    private static final int GENERATION = 48;
+    private static final int READABLE = 0x100;
+    private static final int WRITABLE = 0x200;
+    private static final int HAS_FILE = 0x400;
+
+    private final StateSegment segment;
+    private final KeptDescriptors descriptors;
+    private StateArea area;
+    private final Map<Long, Integer> slots = new HashMap<>();
+    private final ArrayDeque<Integer> free = new ArrayDeque<>();
+
+    /** Entries from here on have never been used in this generation. */
+    private int unused = 1;
+
+    KeptMappings(StateSegment segment, KeptDescriptors descriptors) {
+        this.segment = segment;
+        this.descriptors = descriptors;
+        var old = segment.area(AREA);
+        area = old == null ? segment.area(AREA, (long) FIRST * ENTRY) : old;
+        if (area.memory().byteSize() < FIRST * ENTRY || area.memory().byteSize() % ENTRY != 0) {
+            throw new StateMismatchException("the stored DMA mappings are damaged");
+        }
+        if (area.getLong(0) == 0) {
+            area.setLong(0, 1);
+        }
+    }
+
+    /**
+     * Notes a mapping that is about to be made.
+     *
+     * @param identity of its file; null when it has none
+     */
+    void add(long iova, long size, DmaAccess access, @Nullable FdIdentity identity, long offset) {
+        if (slots.containsKey(iova)) { // the very same again, or refused
+            return;
+        }
+        int slot = take();
+        long at = (long) slot * ENTRY;
+        area.setLong(at, iova);
+        area.setLong(at + 8, size);
+        area.setLong(at + 16, offset);
+        area.setLong(at + 24, identity == null ? 0 : identity.device());
+        area.setLong(at + 32, identity == null ? 0 : identity.inode());
+        area.setLong(at + 40, flags(access, identity));
+        area.setLong(at + GENERATION, area.getLong(0));
+        slots.put(iova, slot);
+        if (identity != null) {
+            descriptors.holdAgain(identity);
+        }
+    }
+
+    private static long flags(DmaAccess access, @Nullable FdIdentity identity) {
+        return (access.readable() ? READABLE : 0)
+                | (access.writable() ? WRITABLE : 0)
+                | (identity == null ? 0 : HAS_FILE | identity.mode());
+    }
+
+    private int take() {
+        var again = free.poll();
+        if (again != null) {
+            return again;
+        }
+        long size = area.memory().byteSize();
+        if ((unused + 1L) * ENTRY > size) {
+            var larger = segment.replace(AREA, 2 * size);
+            MemorySegment.copy(area.memory(), 0, larger.memory(), 0, size);
+            area = larger;
+        }
+        return unused++;
+    }
+
+    /** Notes that a mapping has gone. */
+    void remove(long iova) {
+        Integer slot = slots.remove(iova);
+        if (slot != null) {
+            drop(slot);
+            area.setLong((long) slot * ENTRY + GENERATION, 0);
+            free.add(slot);
+        }
+    }
+
+    /** Notes that all mappings have gone. */
+    void clear() {
+        slots.values().forEach(this::drop);
+        slots.clear();
+        free.clear();
+        unused = 1;
+        area.setLong(0, area.getLong(0) + 1);
+    }
+
+    private void drop(int slot) {
+        var identity = identity((long) slot * ENTRY);
+        if (identity != null) {
+            descriptors.drop(identity);
+        }
+    }
+
+    private @Nullable FdIdentity identity(long at) {
+        long flags = area.getLong(at + 40);
+        return (flags & HAS_FILE) == 0
+                ? null
+                : new FdIdentity(area.getLong(at + 24), area.getLong(at + 32), 0, (int) flags & 3);
+    }
+
+    /**
+     * Makes all mappings again that a process before this one had.
+     *
+     * @throws StateMismatchException when one cannot be made
+     */
+    void restore(VfioDevice device) {
+        long generation = area.getLong(0);
+        int count = (int) (area.memory().byteSize() / ENTRY);
+        for (int slot = 1; slot < count; slot++) {
+            long at = (long) slot * ENTRY;
+            if (area.getLong(at + GENERATION) == generation) {
+                while (unused < slot) {
+                    free.add(unused++);
+                }
+                unused = slot + 1;
+                slots.put(area.getLong(at), slot);
+                map(device, at);
+            }
+        }
+    }
+
+    private void map(VfioDevice device, long at) {
+        var identity = identity(at);
+        Fd file = null;
+        if (identity != null) {
+            file = descriptors.find(identity);
+            if (file == null) {
+                throw new StateMismatchException(
+                        "the client's memory at 0x%x is not kept".formatted(area.getLong(at)));
+            }
+            descriptors.holdAgain(identity);
+        }
+        long flags = area.getLong(at + 40);
+        device.mapDma(
+                area.getLong(at),
+                area.getLong(at + 8),
+                DmaAccess.of((flags & READABLE) != 0, (flags & WRITABLE) != 0),
+                file,
+                area.getLong(at + 16));
+    }
+}
