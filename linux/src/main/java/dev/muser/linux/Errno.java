@@ -12,6 +12,7 @@ public final class Errno {
     public static final int ENXIO = 6;
     public static final int E2BIG = 7;
     public static final int EBADF = 9;
+    public static final int ECHILD = 10;
     public static final int EAGAIN = 11;
     public static final int ENOMEM = 12;
     public static final int EACCES = 13;
@@ -42,8 +43,10 @@ public final class Errno {
     public static final int EOPNOTSUPP = 95;
     public static final int EADDRINUSE = 98;
     public static final int ECONNRESET = 104;
+    public static final int ENOBUFS = 105;
     public static final int ENOTCONN = 107;
     public static final int ESHUTDOWN = 108;
+    public static final int ETOOMANYREFS = 109;
     public static final int ETIMEDOUT = 110;
     public static final int ECONNREFUSED = 111;
     public static final int EDQUOT = 122;
@@ -61,6 +64,7 @@ public final class Errno {
                     entry(ENXIO, "ENXIO", "no such device or address"),
                     entry(E2BIG, "E2BIG", "too big"),
                     entry(EBADF, "EBADF", "bad file descriptor"),
+                    entry(ECHILD, "ECHILD", "not a child of this process"),
                     entry(EAGAIN, "EAGAIN", "would block"),
                     entry(ENOMEM, "ENOMEM", "out of memory"),
                     entry(EACCES, "EACCES", "permission denied"),
@@ -91,8 +95,10 @@ public final class Errno {
                     entry(EOPNOTSUPP, "EOPNOTSUPP", "operation not supported"),
                     entry(EADDRINUSE, "EADDRINUSE", "address in use"),
                     entry(ECONNRESET, "ECONNRESET", "connection reset by the other end"),
+                    entry(ENOBUFS, "ENOBUFS", "no memory for it in the kernel"),
                     entry(ENOTCONN, "ENOTCONN", "not connected"),
                     entry(ESHUTDOWN, "ESHUTDOWN", "the other end shuts down"),
+                    entry(ETOOMANYREFS, "ETOOMANYREFS", "too many descriptors are under way"),
                     entry(ETIMEDOUT, "ETIMEDOUT", "timed out"),
                     entry(ECONNREFUSED, "ECONNREFUSED", "nobody listens there"),
                     entry(EDQUOT, "EDQUOT", "quota used up"),

@@ -1,5 +1,6 @@
 package dev.muser.linux;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -64,6 +65,21 @@ public final class Fd implements AutoCloseable {
         return own(
                 Syscall.check(
                         "fcntl F_DUPFD_CLOEXEC", Syscall.call(Syscall.FCNTL, number(), 1030, 0)));
+    }
+
+    /**
+     * Opens the same file again, for reading only: whoever gets the result cannot change the file.
+     *
+     * @throws SyscallException ENXIO for a socket, which cannot be opened; ENOENT without /proc
+     */
+    public Fd reopenForReading() {
+        try (var arena = Arena.ofConfined()) {
+            var path = arena.allocateFrom("/proc/self/fd/" + number());
+            return own(
+                    Syscall.check(
+                            "open " + this + " for reading",
+                            Syscall.call(Syscall.OPENAT, -100, path.address(), 0x80000)));
+        }
     }
 
     /** Gives up ownership: the caller must see to it that the returned number is closed. */

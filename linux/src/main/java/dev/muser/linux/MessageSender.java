@@ -34,10 +34,7 @@ public final class MessageSender {
      *     ECONNRESET
      */
     public int send(UnixSocket socket, MemorySegment buffer, long offset, int length, int flags) {
-        long address = NativeBuffer.address(buffer, offset, length);
-        memory.set(JAVA_LONG, 32, 0);
-        memory.set(JAVA_LONG, 40, 0);
-        return transmit(socket, buffer, address, length, flags);
+        return plain(socket.fd(), buffer, offset, length, flags);
     }
 
     /** As the other {@code send}, with up to 253 descriptors on the first byte. */
@@ -48,10 +45,44 @@ public final class MessageSender {
             int length,
             List<Fd> descriptors,
             int flags) {
+        return withDescriptors(socket.fd(), buffer, offset, length, descriptors, flags);
+    }
+
+    /**
+     * Sends one datagram, whole, with up to 253 descriptors.
+     *
+     * @return {@code length}, or {@code -errno}: EAGAIN when the receiver's queue is full,
+     *     ECONNREFUSED when the receiver is gone, ETOOMANYREFS when this user has too many
+     *     descriptors under way, EMSGSIZE, EINTR
+     */
+    public int send(
+            UnixDatagramSocket socket,
+            MemorySegment buffer,
+            long offset,
+            int length,
+            List<Fd> descriptors,
+            int flags) {
+        return withDescriptors(socket.fd(), buffer, offset, length, descriptors, flags);
+    }
+
+    private int plain(Fd socket, MemorySegment buffer, long offset, int length, int flags) {
+        long address = NativeBuffer.address(buffer, offset, length);
+        memory.set(JAVA_LONG, 32, 0);
+        memory.set(JAVA_LONG, 40, 0);
+        return transmit(socket, buffer, address, length, flags);
+    }
+
+    private int withDescriptors(
+            Fd socket,
+            MemorySegment buffer,
+            long offset,
+            int length,
+            List<Fd> descriptors,
+            int flags) {
         long address = NativeBuffer.address(buffer, offset, length);
         int n = descriptors.size();
         if (n == 0) {
-            return send(socket, buffer, offset, length, flags);
+            return plain(socket, buffer, offset, length, flags);
         }
         if (n > capacity) {
             memory = prepare(n);
@@ -69,15 +100,14 @@ public final class MessageSender {
         return transmit(socket, buffer, address, length, flags);
     }
 
-    private int transmit(
-            UnixSocket socket, MemorySegment buffer, long address, int length, int flags) {
+    private int transmit(Fd socket, MemorySegment buffer, long address, int length, int flags) {
         memory.set(JAVA_LONG, IOVEC, address);
         memory.set(JAVA_LONG, IOVEC + 8, length);
         try {
             return (int)
                     Syscall.call(
                             Syscall.SENDMSG,
-                            socket.fd().number(),
+                            socket.number(),
                             memory.address(),
                             flags | MSG_NOSIGNAL);
         } finally {

@@ -4,6 +4,8 @@ import java.time.Duration;
 
 /** A process, without the danger that its number is another's by now: {@code pidfd_open(2)}. */
 public final class PidFd implements AutoCloseable {
+    public static final int SIGHUP = 1;
+    public static final int SIGINT = 2;
     public static final int SIGKILL = 9;
     public static final int SIGTERM = 15;
 

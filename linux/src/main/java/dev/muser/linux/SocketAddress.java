@@ -18,6 +18,25 @@ final class SocketAddress {
 
     private SocketAddress() {}
 
+    /**
+     * Writes an address of {@code unix(7)} as {@code $NOTIFY_SOCKET} has it: a path, or '@' and a
+     * name outside the file system. Such a name is as long as the result says.
+     */
+    static MemorySegment of(String address, Arena arena) {
+        if (!address.startsWith("@")) {
+            return of(Path.of(address), arena);
+        }
+        var bytes = address.getBytes(StandardCharsets.UTF_8);
+        if (bytes.length > MAX_PATH + 1) {
+            throw new SyscallException("socket address " + address, Errno.ENAMETOOLONG);
+        }
+        var written = arena.allocate(2L + bytes.length, 8);
+        written.set(JAVA_SHORT, 0, (short) AF_UNIX);
+        // the '@' stands for a NUL
+        MemorySegment.copy(bytes, 1, written, JAVA_BYTE, 3, bytes.length - 1);
+        return written;
+    }
+
     /** Writes the address of {@code path}; throws ENAMETOOLONG over 107 bytes. */
     static MemorySegment of(Path path, Arena arena) {
         var bytes = path.toString().getBytes(StandardCharsets.UTF_8);

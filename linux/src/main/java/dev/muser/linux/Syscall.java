@@ -45,11 +45,14 @@ final class Syscall {
     static final int UNLINK = 87;
     static final int CHMOD = 90;
     static final int GETUID = 102;
+    static final int PRCTL = 157;
     static final int GETTID = 186;
     static final int SCHED_SETAFFINITY = 203;
     static final int SCHED_GETAFFINITY = 204;
+    static final int CLOCK_GETTIME = 228;
     static final int EPOLL_WAIT = 232;
     static final int EPOLL_CTL = 233;
+    static final int WAITID = 247;
     static final int OPENAT = 257;
     static final int PPOLL = 271;
     static final int SPLICE = 275;
@@ -70,6 +73,7 @@ final class Syscall {
     static final int IO_URING_ENTER = 426;
     static final int IO_URING_REGISTER = 427;
     static final int PIDFD_OPEN = 434;
+    static final int CLOSE_RANGE = 436;
     static final int PIDFD_GETFD = 438;
 
     private static final Linker LINKER = Linker.nativeLinker();

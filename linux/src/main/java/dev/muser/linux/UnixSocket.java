@@ -154,6 +154,10 @@ public final class UnixSocket implements AutoCloseable {
 
     /** Makes blocking sends and receives fail with EAGAIN after this time; zero waits for ever. */
     public void timeout(Duration timeout) {
+        timeout(fd, timeout);
+    }
+
+    static void timeout(Fd fd, Duration timeout) {
         try (var arena = Arena.ofConfined()) {
             var timeval = arena.allocate(16, 8); // seconds s64 @0, microseconds s64 @8
             timeval.set(JAVA_LONG, 0, timeout.toSeconds());
@@ -201,7 +205,7 @@ public final class UnixSocket implements AutoCloseable {
         }
     }
 
-    private static void intOption(Fd fd, int option, int value) {
+    static void intOption(Fd fd, int option, int value) {
         try (var arena = Arena.ofConfined()) {
             var memory = arena.allocate(4, 4);
             memory.set(JAVA_INT, 0, value);

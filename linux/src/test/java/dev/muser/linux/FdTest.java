@@ -162,4 +162,19 @@ class FdTest {
                 .returns("bind x", SyscallException::call)
                 .returns(Errno.EACCES, SyscallException::errno);
     }
+
+    @Test
+    void shouldOpenAFileAgainForReadingOnly() {
+        try (var arena = Arena.ofConfined();
+                var memory = MemoryFile.create("state", 16)) {
+            var buffer = arena.allocate(8);
+            buffer.set(ValueLayout.JAVA_BYTE, 0, (byte) 77);
+            assertThat(memory.writeAt(3, buffer, 0, 1)).isEqualTo(1);
+            try (var reader = memory.reopenForReading()) {
+                assertThat(reader.readAt(3, buffer, 1, 1)).isEqualTo(1);
+                assertThat(buffer.get(ValueLayout.JAVA_BYTE, 1)).isEqualTo((byte) 77);
+                assertThat(reader.writeAt(3, buffer, 0, 1)).isEqualTo(-Errno.EBADF);
+            }
+        }
+    }
 }

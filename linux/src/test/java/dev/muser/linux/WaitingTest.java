@@ -203,4 +203,25 @@ class WaitingTest {
                 .isThrownBy(() -> Affinity.pin(8000))
                 .returns(Errno.EINVAL, SyscallException::errno);
     }
+
+    @Test
+    void shouldTellEventFdsApartByTheirIds() {
+        try (var one = EventFd.create();
+                var other = EventFd.create();
+                var copy = one.duplicate();
+                var memory = MemoryFile.create("none", 8)) {
+            assertThat(EventFd.id(copy)).isEqualTo(EventFd.id(one)).isNotEqualTo(EventFd.id(other));
+            assertThatExceptionOfType(SyscallException.class)
+                    .isThrownBy(() -> EventFd.id(memory))
+                    .returns(Errno.EINVAL, SyscallException::errno);
+        }
+    }
+
+    @Test
+    void shouldReadTheMonotonicClock() {
+        long before = System.nanoTime() / 1000;
+        long now = MonotonicClock.microseconds();
+        // the JVM's clock is the same one, on Linux
+        assertThat(now).isBetween(before, System.nanoTime() / 1000);
+    }
 }
