@@ -8,8 +8,9 @@ import org.jspecify.annotations.Nullable;
  * File descriptors that outlive the process, by name: what one process puts there, the next one
  * finds ({@code sd_pid_notify_with_fds(3)}, {@code FDSTORE=1}).
  *
- * <p>A name is 1 to 255 printable ASCII characters without ':'. What {@link #put} or {@link
- * #remove} has returned from happens, in this order, also when the process dies at once.
+ * <p>A name is 1 to 254 printable ASCII characters without ':'. Short ones are better: all names
+ * together have some 128 KB. What {@link #put} or {@link #remove} has returned from happens, in
+ * this order, also when the process dies at once.
  *
  * <p>systemd keeps one entry for one open file description, whatever its name: put the same one
  * under one name only.
@@ -61,8 +62,9 @@ public interface DescriptorStore {
      * Keeps a duplicate of {@code fd}, which stays the caller's, instead of what was here under
      * {@code name}.
      *
-     * @throws dev.muser.linux.SyscallException when the keeper does not take it; EMFILE when this
-     *     process has no descriptor left
+     * @throws dev.muser.linux.SyscallException ENOSPC when the keeper keeps no more, EAGAIN when it
+     *     takes no message; EMFILE when this process has no descriptor left
+     * @throws IllegalArgumentException when the name is not valid
      */
     void put(String name, Fd fd);
 
