@@ -8,6 +8,7 @@ module dev.muser.cli {
     requires info.picocli;
     requires tools.jackson.core;
     requires tools.jackson.jr.ob;
+    requires jdk.unsupported;
     requires static transitive org.jspecify;
 
     opens dev.muser.cli to

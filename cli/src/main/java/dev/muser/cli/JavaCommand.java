@@ -11,6 +11,9 @@ import java.util.List;
 final class JavaCommand {
     private static final String MAIN = Main.class.getName();
 
+    /** Set in the environment by the script: where it is. */
+    private static final String SCRIPT = "MUSER_SCRIPT";
+
     private JavaCommand() {}
 
     /** Returns the command line of another {@code muser} with these arguments. */
@@ -21,26 +24,55 @@ final class JavaCommand {
     }
 
     /**
+     * Returns the command line of what this process is, of the newest build: by the script that
+     * started it, where one did.
+     */
+    static List<String> again() {
+        var all = words();
+        int main = mainClass(all);
+        var arguments = main < 0 ? List.<String>of() : all.subList(main + 1, all.size());
+        var command = new ArrayList<String>();
+        var script = System.getenv(SCRIPT);
+        if (script == null) {
+            command.addAll(own());
+        } else {
+            command.add(script);
+        }
+        command.addAll(arguments);
+        return command;
+    }
+
+    /**
      * As the kernel has it: {@code java}, the JVM's options, the main class, then the arguments.
      */
     private static List<String> own() {
-        String text;
+        var all = words();
+        int main = mainClass(all);
+        if (main < 0) {
+            return embedded();
+        }
+        var command = new ArrayList<>(all.subList(0, main + 1));
+        command.removeIf(word -> word.startsWith("-XX:AOTCacheOutput"));
+        command.set(0, java());
+        return command;
+    }
+
+    private static List<String> words() {
         try {
-            text = Files.readString(Path.of("/proc/self/cmdline"));
+            var text = Files.readString(Path.of("/proc/self/cmdline"));
+            return List.of(text.substring(0, Math.max(0, text.length() - 1)).split("\0", -1));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        var command = new ArrayList<String>();
-        for (var word : text.split("\0", -1)) {
-            if (!word.startsWith("-XX:AOTCacheOutput")) {
-                command.add(word);
-            }
-            if (word.equals(MAIN) || word.endsWith("/" + MAIN)) {
-                command.set(0, java());
-                return command;
+    }
+
+    private static int mainClass(List<String> words) {
+        for (int i = 0; i < words.size(); i++) {
+            if (words.get(i).equals(MAIN) || words.get(i).endsWith("/" + MAIN)) {
+                return i;
             }
         }
-        return embedded();
+        return -1;
     }
 
     /** When something else runs this class, such as a test or an IDE. */

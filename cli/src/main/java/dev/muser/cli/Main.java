@@ -26,6 +26,7 @@ public final class Main {
                     new Subcommand("devices", DevicesCommand::new),
                     new Subcommand("inspect", InspectCommand::new),
                     new Subcommand("namespace", NamespaceCommand::new),
+                    new Subcommand("upgrade", UpgradeCommand::new),
                     new Subcommand("demo", DemoCommand::new),
                     new Subcommand("bench", BenchCommand::new),
                     new Subcommand("completion", CompletionCommand::new),

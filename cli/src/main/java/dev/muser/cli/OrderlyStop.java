@@ -6,6 +6,7 @@ import dev.muser.server.Loop;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Servers and their loop, closed in order: when they have done, or when SIGTERM or SIGINT comes.
@@ -40,9 +41,23 @@ final class OrderlyStop implements AutoCloseable {
         controls.add(control);
     }
 
-    /** Closes everything when the process is told to end. */
-    void onSignals() {
-        Runtime.getRuntime().addShutdownHook(new Thread(this::halt, "muser-stop"));
+    /**
+     * Closes everything when the process is told to end.
+     *
+     * @param kept what is kept of it
+     */
+    void onSignals(KeptProcess kept) {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> end(kept), "muser-stop"));
+    }
+
+    private void end(KeptProcess kept) {
+        if (kept.leavesDevices()) {
+            // Between two requests; everything is where the next process finds it.
+            loop.execute(() -> Runtime.getRuntime().halt(ExitCode.OK));
+            LockSupport.parkNanos(PATIENCE.toNanos());
+        }
+        kept.manager().stopping();
+        halt();
     }
 
     private void halt() {

@@ -4,7 +4,11 @@ import dev.muser.cli.control.ControlServer;
 import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
+import dev.muser.device.pci.DeviceFactory;
 import dev.muser.device.pci.PciDevice;
+import dev.muser.device.state.DeviceHome;
+import dev.muser.device.state.StateMismatchException;
+import dev.muser.device.state.StateSegment;
 import dev.muser.devices.DeviceModel;
 import dev.muser.devices.Devices;
 import dev.muser.devices.NvmeModel;
@@ -14,6 +18,7 @@ import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.SyscallException;
 import dev.muser.server.DeviceServer;
+import dev.muser.server.Keeping;
 import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
 import dev.muser.server.ServerOptions;
@@ -24,9 +29,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +76,22 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         }
 
         static final class Converter extends Choice<Policy> {
+            Converter() {
+                super(values());
+            }
+        }
+    }
+
+    enum Journal {
+        ON,
+        OFF;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        static final class Converter extends Choice<Journal> {
             Converter() {
                 super(values());
             }
@@ -155,6 +178,30 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     private @Nullable Duration warmUp;
 
     @Option(
+            names = "--keep",
+            description =
+                    "Have the device outlive its process: when that is killed, another goes on, and"
+                            + " the client does not notice. Under systemd, with"
+                            + " FileDescriptorStoreMax=, that is so without it.")
+    private boolean keep;
+
+    @Option(
+            names = "--spare",
+            description =
+                    "With --keep: have a second process wait, so that the pause is a short one.")
+    private boolean spare;
+
+    @Option(
+            names = "--journal",
+            paramLabel = "on|off",
+            converter = Journal.Converter.class,
+            defaultValue = "on",
+            description =
+                    "With --keep: off for a device of which each access can be carried out twice,"
+                            + " as one may be that is under way at a kill. On unless given.")
+    private Journal journal = Journal.ON;
+
+    @Option(
             names = "--until-stdin-closes",
             hidden = true,
             description = "End when standard input does: for whoever starts this as a child.")
@@ -181,66 +228,87 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (var stop = open()) {
-            stop.onSignals();
-            sayReady(out());
-            if (untilInputEnds) {
-                awaitEndOfInput();
-            } else {
-                stop.servers().forEach(DeviceServer::awaitEnd);
+        try (var process = KeptProcess.fromEnvironment()) {
+            requireKeeper(process);
+            var stop = open(process);
+            if (stop == null) { // another process goes on
+                return ExitCode.OK;
+            }
+            try (stop) {
+                stop.onSignals(process);
+                process.serving(stop.loop(), device + " is served");
+                if (!process.goesOn()) {
+                    sayReady(out());
+                }
+                if (untilInputEnds) {
+                    awaitEndOfInput();
+                } else {
+                    stop.servers().forEach(DeviceServer::awaitEnd);
+                }
             }
         }
         return ExitCode.OK;
     }
 
-    /** Checks the command line and begins to serve. */
+    private void requireKeeper(KeptProcess process) {
+        if (keep && !process.isKept()) {
+            throw new UserError("--keep is done by the script that starts this: run ./muser");
+        }
+        if (spare && !keep) {
+            throw new UserError("--spare is for a device that is kept: add --keep");
+        }
+        if (journal == Journal.OFF && !process.isKept()) {
+            throw new UserError("--journal is for a device that is kept: add --keep");
+        }
+        if (process.isKept() && fd != null) {
+            throw new UserError("a device on --fd cannot be kept: give --socket-path PATH");
+        }
+    }
+
+    /** Checks the command line and begins to serve what nobody keeps. */
     OrderlyStop open() {
+        return Objects.requireNonNull(open(KeptProcess.alone()));
+    }
+
+    /** Returns null when this process waited for its turn, and is not needed. */
+    private @Nullable OrderlyStop open(KeptProcess process) {
         var model = DeviceNames.find(device);
         var options = options();
         var loopPolicy = loopPolicy();
         var paths = paths();
         requireCpu();
-        return model.name().equals(NvmeModel.NAME)
-                ? openDisks(model, loopPolicy, options, paths)
-                : open(maker(model), loopPolicy, options, paths);
-    }
-
-    private OrderlyStop openDisks(
-            DeviceModel model, LoopPolicy loopPolicy, ServerOptions options, List<Path> paths) {
+        boolean disks = model.name().equals(NvmeModel.NAME);
         boolean control =
-                !spec().commandLine().getParseResult().hasMatchedOption(DiskOptions.NO_CONTROL);
+                (disks || process.isKept())
+                        && !spec().commandLine()
+                                .getParseResult()
+                                .hasMatchedOption(DiskOptions.NO_CONTROL);
         if (control) {
             paths.forEach(path -> SocketPaths.check(ControlServer.pathFor(path)));
         }
-        var disks =
-                ServedDisks.open(
-                        model,
-                        Setting.map(settings),
-                        spec().commandLine().getParseResult(),
-                        paths.isEmpty() ? List.of(Path.of("descriptor-" + fd)) : paths,
-                        diskSpin(),
-                        policy == Policy.POLLING);
-        try {
-            var stop = open(i -> disks.get(i)::make, loopPolicy, options, paths);
-            if (control) {
-                ServedDisks.listen(disks, paths, stop);
-            }
-            return stop;
-        } catch (RuntimeException | Error e) {
-            disks.forEach(NvmeDisk::close);
-            throw e;
-        }
-    }
-
-    private OrderlyStop open(
-            IntFunction<Function<EventLoop, VfioDevice>> makers,
-            LoopPolicy loopPolicy,
-            ServerOptions options,
-            List<Path> paths) {
+        var factory = disks ? null : factory(model);
         var stop = new OrderlyStop(Loop.start("muser-" + device, loopPolicy, pinned()));
         try {
-            start(stop, makers, options, paths);
-        } catch (StorageException e) {
+            warmUp(stop.loop());
+            if (!process.awaitTurn(stop.loop(), (number, state) -> check(model, state))) {
+                stop.close();
+                return null;
+            }
+            var controls = control ? new ServedControls(process, stop) : null;
+            if (factory == null) {
+                startDisks(model, process, stop, options, paths, controls);
+            } else {
+                start(
+                        process,
+                        stop,
+                        i -> (l, home) -> PciDevice.create(factory, l, home),
+                        options,
+                        paths);
+                if (controls != null) {
+                    paths.forEach(controls::listen);
+                }
+            }
+        } catch (StorageException | StateMismatchException e) {
             stop.close();
             throw new UserError(String.valueOf(e.getMessage()));
         } catch (RuntimeException | Error e) {
@@ -270,17 +338,52 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         return socketPath == null ? List.of() : SocketPaths.of(socketPath, count);
     }
 
-    private IntFunction<Function<EventLoop, VfioDevice>> maker(DeviceModel model) {
+    private DeviceFactory factory(DeviceModel model) {
         var forDisks = DiskOptions.firstGiven(spec().commandLine().getParseResult());
         if (forDisks != null) {
             throw new UserError(
                     "%s is for nvme, and the device is %s".formatted(forDisks, model.name()));
         }
         try {
-            var factory = model.factory(Setting.map(settings));
-            return i -> loop -> PciDevice.create(factory, loop);
+            return model.factory(Setting.map(settings));
         } catch (IllegalArgumentException e) {
             throw new UserError(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void startDisks(
+            DeviceModel model,
+            KeptProcess process,
+            OrderlyStop stop,
+            ServerOptions options,
+            List<Path> paths,
+            @Nullable ServedControls controls) {
+        var disks =
+                ServedDisks.open(
+                        model,
+                        Setting.map(settings),
+                        spec().commandLine().getParseResult(),
+                        paths.isEmpty() ? List.of(Path.of("descriptor-" + fd)) : paths,
+                        diskSpin(),
+                        policy == Policy.POLLING);
+        try {
+            start(process, stop, i -> disks.get(i)::make, options, paths);
+            if (controls != null) {
+                controls.listen(disks, paths);
+            }
+        } catch (RuntimeException | Error e) {
+            disks.forEach(NvmeDisk::close);
+            throw e;
+        }
+    }
+
+    /** Whether this build can go on from the state that another process has of such a device. */
+    private void check(DeviceModel model, Fd state) {
+        var segment = StateSegment.look(state.duplicate(), model.name());
+        if (segment != null) {
+            try (segment) {
+                PciDevice.check(factory(model), new IdleLoop(), segment);
+            }
         }
     }
 
@@ -322,32 +425,56 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     }
 
     private void start(
+            KeptProcess process,
             OrderlyStop stop,
-            IntFunction<Function<EventLoop, VfioDevice>> makers,
+            IntFunction<BiFunction<EventLoop, @Nullable DeviceHome, VfioDevice>> makers,
             ServerOptions options,
             List<Path> paths) {
-        warmUp(stop.loop());
         if (fd != null) {
-            try {
-                stop.add(DeviceServer.adopt(stop.loop(), makers.apply(0), Fd.adopt(fd), options));
-            } catch (SyscallException e) {
-                var complaint =
-                        switch (e.errno()) {
-                            case Errno.EBADF -> ": no such descriptor is open";
-                            case Errno.ENOTCONN -> " neither listens nor is connected";
-                            case Errno.EACCES -> ": --allow-uid does not name its user";
-                            default -> " is not a UNIX stream socket";
-                        };
-                throw new UserError("--fd " + fd + complaint);
-            }
+            adopt(fd, stop, loop -> makers.apply(0).apply(loop, null), options);
         }
         for (int i = 0; i < paths.size(); i++) {
             var path = paths.get(i);
+            var maker = makers.apply(i);
             try {
-                stop.add(DeviceServer.listen(stop.loop(), makers.apply(i), path, options));
+                stop.add(
+                        process.isKept()
+                                ? DeviceServer.keep(
+                                        stop.loop(), maker, path, options, keeping(process, i))
+                                : DeviceServer.listen(
+                                        stop.loop(),
+                                        loop -> maker.apply(loop, null),
+                                        path,
+                                        options));
             } catch (SyscallException e) {
                 throw SocketPaths.cannotListen(path, e);
+            } catch (IllegalArgumentException e) {
+                throw new UserError("--journal=off: " + e.getMessage());
             }
+        }
+    }
+
+    private Keeping keeping(KeptProcess process, int number) {
+        return new Keeping(
+                device, process.store(number), process.listening(number), journal == Journal.ON);
+    }
+
+    private static void adopt(
+            int number,
+            OrderlyStop stop,
+            Function<EventLoop, VfioDevice> maker,
+            ServerOptions options) {
+        try {
+            stop.add(DeviceServer.adopt(stop.loop(), maker, Fd.adopt(number), options));
+        } catch (SyscallException e) {
+            var complaint =
+                    switch (e.errno()) {
+                        case Errno.EBADF -> ": no such descriptor is open";
+                        case Errno.ENOTCONN -> " neither listens nor is connected";
+                        case Errno.EACCES -> ": --allow-uid does not name its user";
+                        default -> " is not a UNIX stream socket";
+                    };
+            throw new UserError("--fd " + number + complaint);
         }
     }
 

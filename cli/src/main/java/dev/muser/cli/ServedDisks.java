@@ -1,7 +1,5 @@
 package dev.muser.cli;
 
-import dev.muser.cli.control.ControlServer;
-import dev.muser.cli.control.DiskRequests;
 import dev.muser.cli.disk.DiskKey;
 import dev.muser.cli.disk.DiskSpec;
 import dev.muser.cli.disk.NvmeDisk;
@@ -10,7 +8,6 @@ import dev.muser.devices.NvmeModel;
 import dev.muser.devices.OptionValues;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.NvmeOptions;
-import dev.muser.linux.SyscallException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -60,33 +57,6 @@ final class ServedDisks {
             throw e;
         }
         return disks;
-    }
-
-    /**
-     * Has operators come to disks that are being served.
-     *
-     * @param stop closed when that cannot be
-     */
-    static void listen(List<NvmeDisk> disks, List<Path> paths, OrderlyStop stop) {
-        for (int i = 0; i < paths.size(); i++) {
-            var socket = paths.get(i);
-            var path = ControlServer.pathFor(socket);
-            var disk = disks.get(i);
-            var requests =
-                    new DiskRequests(
-                            disk,
-                            socket.toAbsolutePath().normalize().toString(),
-                            device -> InspectCommand.report(socket, device));
-            try {
-                stop.add(ControlServer.listen(path, disk.loop(), requests));
-            } catch (SyscallException e) {
-                stop.close();
-                throw SocketPaths.cannotListen(path, e);
-            } catch (RuntimeException e) {
-                stop.close();
-                throw e;
-            }
-        }
     }
 
     private static List<DiskSpec> specs(Map<String, String> settings, ParseResult parsed) {

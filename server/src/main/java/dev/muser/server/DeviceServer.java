@@ -11,12 +11,10 @@ import dev.muser.linux.MemoryFault;
 import dev.muser.linux.SyscallException;
 import dev.muser.linux.UnixListener;
 import dev.muser.linux.UnixSocket;
-import dev.muser.service.DescriptorStore;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
@@ -106,13 +104,14 @@ public final class DeviceServer implements AutoCloseable {
 
     /**
      * Makes a device that outlives this process, and serves it at {@code path}: goes on with what a
-     * process before this one has left in {@code store}, its client too; or begins, when there is
-     * nothing.
+     * process before this one has left, its client too; or begins, when there is nothing.
+     *
+     * <p>One gap is left: a client that is connecting when the process dies, and has not been
+     * answered, may find the connection closed.
      *
      * @param maker is called on the loop's thread, with the loop that the device is to use and its
      *     home; what it makes uses both
-     * @param label what kind of device it is, up to 64 ASCII characters: what another kind has left
-     *     is refused
+     * @param path where the socket is, or is made
      * @throws SyscallException as {@link UnixListener#bind} does, and what {@code maker} throws
      * @throws StateMismatchException when this build cannot go on from what is there; it is left as
      *     it is
@@ -121,23 +120,20 @@ public final class DeviceServer implements AutoCloseable {
     public static DeviceServer keep(
             Loop loop,
             BiFunction<? super EventLoop, ? super DeviceHome, VfioDevice> maker,
-            String label,
             Path path,
             ServerOptions options,
-            DescriptorStore store) {
-        return onLoop(
-                loop,
-                () -> {
-                    var server = new DeviceServer(loop, options);
-                    try {
-                        loop.addServer(server);
-                        server.keep(maker, label, path, store);
-                    } catch (RuntimeException | Error e) {
-                        server.abandon();
-                        throw e;
-                    }
-                    return server;
-                });
+            Keeping keeping) {
+        return loop.call(() -> {
+            var server = new DeviceServer(loop, options);
+            try {
+                loop.addServer(server);
+                server.keep(maker, path, keeping);
+            } catch (RuntimeException | Error e) {
+                server.abandon();
+                throw e;
+            }
+            return server;
+        });
     }
 
     private interface Start {
@@ -149,52 +145,19 @@ public final class DeviceServer implements AutoCloseable {
             Function<? super EventLoop, VfioDevice> maker,
             ServerOptions options,
             Start start) {
-        return onLoop(
-                loop,
-                () -> {
-                    var server = new DeviceServer(loop, options);
-                    try {
-                        server.device = maker.apply(server.guarded);
-                        loop.addServer(server);
-                        start.run(server);
-                    } catch (RuntimeException | Error e) {
-                        // The device too, and what it has registered on the loop.
-                        server.shutDown("it could not be started");
-                        throw e;
-                    }
-                    return server;
-                });
-    }
-
-    private interface Work<T> {
-        T run();
-    }
-
-    private static <T> T onLoop(Loop loop, Work<T> work) {
-        if (loop.isLoopThread()) {
-            return work.run();
-        }
-        var result = new CompletableFuture<T>();
-        boolean taken =
-                loop.submit(() -> {
-                    try {
-                        result.complete(work.run());
-                    } catch (RuntimeException | Error e) {
-                        result.completeExceptionally(e);
-                    }
-                });
-        if (!taken) {
-            throw new IllegalStateException("the loop has ended");
-        }
-        try {
-            return result.join();
-        } catch (CompletionException e) {
-            switch (e.getCause()) {
-                case RuntimeException cause -> throw cause;
-                case Error cause -> throw cause;
-                case null, default -> throw e;
+        return loop.call(() -> {
+            var server = new DeviceServer(loop, options);
+            try {
+                server.device = maker.apply(server.guarded);
+                loop.addServer(server);
+                start.run(server);
+            } catch (RuntimeException | Error e) {
+                // The device too, and what it has registered on the loop.
+                server.shutDown("it could not be started");
+                throw e;
             }
-        }
+            return server;
+        });
     }
 
     /** Waits until there is no client any more and none can come. */
@@ -261,45 +224,55 @@ public final class DeviceServer implements AutoCloseable {
 
     private void keep(
             BiFunction<? super EventLoop, ? super DeviceHome, VfioDevice> maker,
-            String label,
             Path path,
-            DescriptorStore store) {
-        var home = KeptHome.open(label, store);
-        VfioDevice made;
+            Keeping keeping) {
+        var home = KeptHome.open(keeping);
+        Keep kept;
         try {
-            made = maker.apply(guarded, home);
+            var made = maker.apply(guarded, home);
             device = made;
-            keep = new Keep(home, made, options);
+            kept = new Keep(home, made, options);
         } catch (RuntimeException | Error e) {
             home.segment().close();
             throw e;
         }
-        device = keep.device();
-        listenKept(path, store);
+        keep = kept;
+        device = kept.device();
+        listenKept(path, keeping);
         if (home.segment().isRestored()) {
-            restore(keep);
+            restore(kept);
         }
-        keep.ready();
+        kept.ready();
     }
 
-    private void listenKept(Path path, DescriptorStore store) {
+    private void listenKept(Path path, Keeping keeping) {
+        var given = keeping.listening();
+        if (given != null) {
+            adopt(given, null);
+            return;
+        }
+        var store = keeping.store();
         var kept = store.get(LISTENER);
-        if (kept == null) {
-            var listening = UnixListener.bind(path, BACKLOG);
-            try {
-                store.put(LISTENER, listening.fd());
-            } catch (RuntimeException e) {
-                listening.close();
-                throw e;
-            }
-            listen(listening);
-        } else {
-            try {
-                listen(UnixListener.adopt(kept, path));
-            } catch (RuntimeException e) {
-                kept.close();
-                throw e;
-            }
+        if (kept != null) {
+            adopt(kept, path);
+            return;
+        }
+        var bound = UnixListener.bind(path, BACKLOG);
+        try {
+            store.put(LISTENER, bound.fd());
+        } catch (RuntimeException e) {
+            bound.close();
+            throw e;
+        }
+        listen(bound);
+    }
+
+    private void adopt(Fd socket, @Nullable Path path) {
+        try {
+            listen(UnixListener.adopt(socket, path));
+        } catch (RuntimeException e) {
+            socket.close();
+            throw e;
         }
     }
 

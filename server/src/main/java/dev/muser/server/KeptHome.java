@@ -13,10 +13,14 @@ final class KeptHome {
     private KeptHome() {}
 
     /**
+     * Opens it.
+     *
      * @throws dev.muser.device.state.StateMismatchException when what is there is of another kind
      *     of device, or damaged
      */
-    static DeviceHome open(String label, DescriptorStore store) {
+    static DeviceHome open(Keeping keeping) {
+        var label = keeping.label();
+        var store = keeping.store();
         var left = store.get(STATE);
         var segment = left == null ? null : open(left, label);
         if (segment == null) {
@@ -29,7 +33,7 @@ final class KeptHome {
                 throw e;
             }
         }
-        return new DeviceHome(segment, store);
+        return new DeviceHome(segment, store, keeping.journal());
     }
 
     private static @Nullable StateSegment open(Fd left, String label) {

@@ -16,12 +16,13 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A thread that serves devices: waits for their clients, runs their callbacks.
  *
- * <p>Only {@link #execute} and {@link #close} may be called by other threads.
+ * <p>Only {@link #execute}, {@link #call} and {@link #close} may be called by other threads.
  */
 public final class Loop implements EventLoop, AutoCloseable {
     private static final int EVENTS = 64;
@@ -102,6 +103,38 @@ public final class Loop implements EventLoop, AutoCloseable {
     /** As {@link #execute}; returns false when the loop has ended and the task will not run. */
     boolean submit(Runnable task) {
         return tasks.add(task, isLoopThread());
+    }
+
+    /**
+     * Has the loop do something, and waits for what comes of it. Any thread.
+     *
+     * @throws IllegalStateException when the loop has ended; otherwise what {@code work} throws
+     */
+    public <T extends @Nullable Object> T call(Supplier<T> work) {
+        if (isLoopThread()) {
+            return work.get();
+        }
+        var result = new CompletableFuture<T>();
+        boolean taken =
+                submit(() -> {
+                    try {
+                        result.complete(work.get());
+                    } catch (RuntimeException | Error e) {
+                        result.completeExceptionally(e);
+                    }
+                });
+        if (!taken) {
+            throw new IllegalStateException("the loop has ended");
+        }
+        try {
+            return result.join();
+        } catch (CompletionException e) {
+            switch (e.getCause()) {
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw e;
+            }
+        }
     }
 
     @Override

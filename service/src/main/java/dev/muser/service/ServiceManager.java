@@ -54,6 +54,11 @@ public final class ServiceManager implements AutoCloseable {
         return of(System.getenv(), ProcessHandle.current().pid());
     }
 
+    /** Returns that of a process that nobody looks after. */
+    public static ServiceManager none() {
+        return of(Map.of(), 0);
+    }
+
     static ServiceManager of(Map<String, String> environment, long pid) {
         // they are first: what goes wrong with them leaves nothing open
         var inherited = InheritedDescriptors.take(environment, pid);

@@ -1,6 +1,7 @@
 package dev.muser.service;
 
 import dev.muser.linux.Fd;
+import dev.muser.linux.Poll;
 import dev.muser.linux.UnixSocket;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Standby implements AutoCloseable {
     private static final Duration PROMPT = Duration.ofSeconds(5);
+
+    /** A disk may take its time with what was asked of it. */
+    private static final Duration LONG = Duration.ofMinutes(10);
 
     private final HandoverChannel channel;
     private final Consumer<List<NamedDescriptor>> taker;
@@ -94,14 +98,22 @@ public final class Standby implements AutoCloseable {
 
     /**
      * Says that this process could go on with what it took over, and waits for the word that it is
-     * to. Until then the other process may still go on itself: touch nothing before.
+     * to, and for the end of the process before. Until then that may still go on itself: touch
+     * nothing before.
      */
     public void confirm() throws HandoverException {
         channel.send(HandoverChannel.TAKEN, "", HandoverChannel.deadline(PROMPT));
         var message = channel.receive(HandoverChannel.deadline(PROMPT));
-        message.close();
-        if (message.kind() != HandoverChannel.GO) {
-            throw new HandoverException("the other process goes on itself");
+        try {
+            if (message.kind() != HandoverChannel.GO) {
+                throw new HandoverException("the other process goes on itself");
+            }
+            for (var predecessor : message.descriptors()) {
+                // It has promised to end, and the kernel first ends what it has under way.
+                Poll.await(predecessor.fd(), Poll.IN, LONG);
+            }
+        } finally {
+            message.close();
         }
     }
 

@@ -135,10 +135,20 @@ public final class StandbyProcess implements AutoCloseable {
     /**
      * Lets it go on. From here on it is the one.
      *
+     * @param predecessor the process in whose place it goes on, for whose end it has to wait; null
+     *     when that is dead already
      * @throws HandoverException when it is gone
      */
-    public void go() throws HandoverException {
-        channel.send(HandoverChannel.GO, "", deadline(Duration.ofSeconds(1)));
+    public void go(@Nullable PidFd predecessor) throws HandoverException {
+        long deadline = deadline(Duration.ofSeconds(1));
+        if (predecessor == null) {
+            channel.send(HandoverChannel.GO, "", deadline);
+        } else {
+            channel.send(
+                    HandoverChannel.GO,
+                    List.of(new NamedDescriptor("predecessor", predecessor.fd())),
+                    deadline);
+        }
     }
 
     /** Kills it, waits for its end, and closes this. */

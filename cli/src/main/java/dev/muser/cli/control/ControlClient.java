@@ -88,6 +88,23 @@ public final class ControlClient implements AutoCloseable {
         }
     }
 
+    /**
+     * Asks the server to have another process go on in its place: it says no more once that does.
+     *
+     * @throws UserError when it goes on itself, with the reason
+     */
+    public void upgrade() {
+        try {
+            lines.write(JSON.std.asString(Map.of("command", "upgrade")));
+            var line = lines.read();
+            if (line != null) {
+                throw new UserError(String.valueOf(JSON.std.mapFrom(line).get("error")));
+            }
+        } catch (IOException | JacksonException e) {
+            throw new UserError("no answer from %s: %s".formatted(path, e.getMessage()));
+        }
+    }
+
     @Override
     public void close() {
         lines.close();

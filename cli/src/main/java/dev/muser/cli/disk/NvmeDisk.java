@@ -3,6 +3,7 @@ package dev.muser.cli.disk;
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
 import dev.muser.device.pci.PciDevice;
+import dev.muser.device.state.DeviceHome;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
 import dev.muser.devices.nvme.NvmeOptions;
@@ -30,10 +31,14 @@ public final class NvmeDisk implements AutoCloseable {
         this.options = options;
     }
 
-    /** Makes the device, which closes the storages at its end. On the loop's thread. */
-    public synchronized VfioDevice make(EventLoop loop) {
+    /**
+     * Makes the device, which closes the storages at its end. On the loop's thread.
+     *
+     * @param home where it lives that is to outlive the process; null for one that is not
+     */
+    public synchronized VfioDevice make(EventLoop loop, @Nullable DeviceHome home) {
         var nvme = new @Nullable Nvme[1];
-        var device = PciDevice.create(ctx -> nvme[0] = new Nvme(ctx, options), loop);
+        var device = PciDevice.create(ctx -> nvme[0] = new Nvme(ctx, options), loop, home);
         var controller = nvme[0];
         if (controller == null) {
             throw new IllegalStateException("no controller was made");

@@ -36,6 +36,7 @@ public final class DeviceContext {
     private InterruptPin pin = InterruptPin.NONE;
     private boolean resettable = true;
     private boolean resetOnLostClient = true;
+    private boolean repeatable;
     private int maxMappings = 65535;
     private long maxMappingSize = 1L << 60;
     private boolean sealed;
@@ -212,6 +213,16 @@ public final class DeviceContext {
     }
 
     /**
+     * Says that each access of a driver can be carried out twice in a row and comes to the same:
+     * then a device that outlives its process can do without a journal.
+     */
+    public DeviceContext repeatable() {
+        requireOpen();
+        repeatable = true;
+        return this;
+    }
+
+    /**
      * Sets whether registers and configuration space are reset when the client's session ends, as
      * they are by default; interrupts always lose what was masked and pending.
      */
@@ -332,6 +343,10 @@ public final class DeviceContext {
 
     @Nullable PciMigration migration() {
         return migration;
+    }
+
+    boolean isRepeatable() {
+        return repeatable;
     }
 
     boolean resetsOnLostClient() {

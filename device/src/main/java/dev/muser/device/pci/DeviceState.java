@@ -1,7 +1,7 @@
 package dev.muser.device.pci;
 
+import dev.muser.device.state.DeviceHome;
 import dev.muser.device.state.StateArea;
-import dev.muser.device.state.StateSegment;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -33,6 +33,9 @@ public final class DeviceState {
 
     /** Where the fields lie if they outlive the process, and where in it they begin. */
     private @Nullable StateArea area;
+
+    /** The same, if stores to it are to be undone with their transaction. */
+    private @Nullable StateArea journalled;
 
     private long fieldsAt;
 
@@ -88,11 +91,12 @@ public final class DeviceState {
      * @param powerOn gives all fields their reset values; it is run first, unless a predecessor
      *     left them all
      */
-    void bind(StateSegment segment, Runnable powerOn) {
+    void bind(DeviceHome home, Runnable powerOn) {
+        var segment = home.segment();
         var layout = layout();
         var old = segment.area(AREA);
         if (old != null && layout.isOf(old.memory())) {
-            bindTo(old);
+            bindTo(old, home.journal());
             return;
         }
         if (old != null) {
@@ -101,17 +105,18 @@ public final class DeviceState {
         // Another build's fields go to their new places, all of them or none.
         var fresh = segment.replace(AREA, layout.size());
         layout.format(fresh.memory());
-        bindTo(fresh);
+        bindTo(fresh, home.journal());
         powerOn.run();
         if (old != null) {
             layout.restore(old.memory(), memory());
         }
     }
 
-    private void bindTo(StateArea home) {
-        area = home;
+    private void bindTo(StateArea bytes, boolean journal) {
+        area = bytes;
+        journalled = journal ? bytes : null;
         fieldsAt = layout().fieldsAt();
-        bindFields(home.memory().asSlice(fieldsAt, size));
+        bindFields(bytes.memory().asSlice(fieldsAt, size));
     }
 
     private void bindFields(MemorySegment bytes) {
@@ -147,7 +152,7 @@ public final class DeviceState {
 
     /** Hot. */
     void store(long offset, Width width, long value) {
-        var a = area;
+        var a = journalled;
         if (a != null) {
             a.save(fieldsAt + offset, width.bytes());
         }
@@ -162,7 +167,7 @@ public final class DeviceState {
 
     /** Hot. */
     void storeBytes(long offset, MemorySegment from, long at, long count) {
-        var a = area;
+        var a = journalled;
         if (a != null) {
             a.save(fieldsAt + offset, count);
         }

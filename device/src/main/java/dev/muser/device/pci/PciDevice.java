@@ -99,6 +99,7 @@ public final class PciDevice implements VfioDevice {
      * @param home where it lives; the caller closes it after the device. Null as in {@link
      *     #create(DeviceFactory, EventLoop)}
      * @throws StateMismatchException when this build cannot go on from what is there
+     * @throws IllegalArgumentException when it is to have no journal, and needs one
      */
     public static PciDevice create(
             DeviceFactory factory, EventLoop loop, @Nullable DeviceHome home) {
@@ -138,7 +139,12 @@ public final class PciDevice implements VfioDevice {
             powerOn();
             return;
         }
-        state.bind(home.segment(), this::powerOn);
+        if (!home.journal() && !context.isRepeatable()) {
+            throw new IllegalArgumentException(
+                    "without a journal an access may be carried out twice, which this device does"
+                            + " not allow");
+        }
+        state.bind(home, this::powerOn);
     }
 
     private void powerOn() {

@@ -7,5 +7,12 @@ import dev.muser.service.DescriptorStore;
  *
  * @param segment its state; a predecessor's, or a new one
  * @param store its descriptors
+ * @param journal whether stores to the device's state are undone with the transaction that they
+ *     belong to; without, an access may be carried out twice
  */
-public record DeviceHome(StateSegment segment, DescriptorStore store) {}
+public record DeviceHome(StateSegment segment, DescriptorStore store, boolean journal) {
+
+    public DeviceHome(StateSegment segment, DescriptorStore store) {
+        this(segment, store, true);
+    }
+}

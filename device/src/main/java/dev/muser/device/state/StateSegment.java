@@ -62,11 +62,13 @@ public final class StateSegment implements AutoCloseable {
     private final Map<String, StateArea> opened = new HashMap<>();
     private final UndoLog log;
     private final boolean restored;
+    private final Mapping.Access access;
 
-    private StateSegment(Fd fd, boolean restored) {
+    private StateSegment(Fd fd, boolean restored, Mapping.Access access) {
         this.fd = fd;
         this.restored = restored;
-        headerMapping = Mapping.confined(fd, 0, PAGE, Mapping.Access.READ_WRITE);
+        this.access = access;
+        headerMapping = mapped(0, PAGE);
         header = headerMapping.segment();
         if (restored) {
             long place = header.get(LONG, LOG_PLACE);
@@ -90,7 +92,7 @@ public final class StateSegment implements AutoCloseable {
         var fd = MemoryFile.create("muser-state", PAGE);
         try {
             MemoryFile.seal(fd, MemoryFile.SEAL_SHRINK);
-            var segment = new StateSegment(fd, false);
+            var segment = new StateSegment(fd, false, Mapping.Access.READ_WRITE);
             var bytes = ascii(label, ENTRY);
             MemorySegment.copy(
                     bytes, 0, segment.header, ValueLayout.JAVA_BYTE, LABEL, bytes.length);
@@ -110,30 +112,34 @@ public final class StateSegment implements AutoCloseable {
      *     device than {@code label} says
      */
     public static @Nullable StateSegment open(Fd fd, String label) {
-        var segment = openAsIs(fd, label);
-        if (segment != null) {
-            try (var all =
-                    Mapping.confined(
-                            fd, 0, segment.header.get(LONG, END), Mapping.Access.READ_WRITE)) {
-                segment.log.rollBack(all.segment());
-            }
+        if (!isReady(fd, label)) {
+            return null;
+        }
+        var segment = new StateSegment(fd, true, Mapping.Access.READ_WRITE);
+        long end = segment.header.get(LONG, END);
+        try (var all = segment.mapped(0, end)) {
+            segment.log.rollBack(all.segment());
+        } catch (StateMismatchException e) {
+            segment.unmap();
+            throw e;
         }
         return segment;
     }
 
     /**
      * Opens what another process is still using, only to look whether this one could go on from it.
-     * As {@link #open}, but nothing is undone.
+     * As {@link #open}, but nothing is undone, and nothing can be stored.
      */
-    public static @Nullable StateSegment openAsIs(Fd fd, String label) {
+    public static @Nullable StateSegment look(Fd fd, String label) {
+        return isReady(fd, label) ? new StateSegment(fd, true, Mapping.Access.READ) : null;
+    }
+
+    private static boolean isReady(Fd fd, String label) {
         requireMemory(fd);
         try (var look = Mapping.confined(fd, 0, PAGE, Mapping.Access.READ)) {
             check(look.segment(), FileStatus.of(fd).size(), label);
-            if (look.segment().get(LONG, READY) != 1) {
-                return null;
-            }
+            return look.segment().get(LONG, READY) == 1;
         }
-        return new StateSegment(fd, true);
     }
 
     private static void requireMemory(Fd fd) {
@@ -284,7 +290,7 @@ public final class StateSegment implements AutoCloseable {
     }
 
     private Mapping mapped(long offset, long length) {
-        return Mapping.confined(fd, offset, length, Mapping.Access.READ_WRITE);
+        return Mapping.confined(fd, offset, length, access);
     }
 
     private int find(String name) {
@@ -355,9 +361,13 @@ public final class StateSegment implements AutoCloseable {
     /** Unmaps it; the memory stays with whoever else has the file. */
     @Override
     public void close() {
+        unmap();
+        fd.close();
+    }
+
+    private void unmap() {
         log.close();
         mappings.forEach(Mapping::close);
         headerMapping.close();
-        fd.close();
     }
 }

@@ -3,6 +3,7 @@ package dev.muser.testkit.kept;
 import dev.muser.device.pci.DeviceFactory;
 import dev.muser.device.pci.PciDevice;
 import dev.muser.server.DeviceServer;
+import dev.muser.server.Keeping;
 import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
 import dev.muser.server.ServerOptions;
@@ -42,10 +43,9 @@ final class KeptServer implements AutoCloseable {
         return DeviceServer.keep(
                 loop,
                 (eventLoop, home) -> PciDevice.create(factory, eventLoop, home),
-                "a test's",
                 socket(),
                 options,
-                store);
+                new Keeping("a test's", store));
     }
 
     /** The process dies, between two requests; nothing is closed. */

@@ -93,7 +93,9 @@ class KeptSessionTest {
         var options = ServerOptions.DEFAULTS.withTwinSocket(twin);
         var random = new Random(7);
         try (var served = new KeptServer(Ledger::new, options);
-                var device = RemoteDevice.connect(served.socket(), ClientOptions.DEFAULTS.withTwinSocket(twin));
+                var device =
+                        RemoteDevice.connect(
+                                served.socket(), ClientOptions.DEFAULTS.withTwinSocket(twin));
                 var function = new PciFunction(device)) {
             var bar = function.bar(0);
             var buffer = function.dma().allocate(8192, DmaAccess.READ_WRITE, DmaMemory.MESSAGES);
