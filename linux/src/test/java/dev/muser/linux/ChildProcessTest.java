@@ -135,7 +135,7 @@ class ChildProcessTest {
 
     @Test
     void shouldStartItWithNoSignalBlocked() {
-        assertThat(output("grep SigBlk /proc/$$/status >&3", PATH, List.of()))
+        assertThat(output("exec grep SigBlk /proc/self/status >&3", PATH, List.of()))
                 .isEqualTo("SigBlk:\t0000000000000000\n");
     }
 

@@ -27,7 +27,7 @@ public final class StandbyProcess implements AutoCloseable {
     private final HandoverChannel channel;
     private boolean warm;
 
-    private StandbyProcess(ChildProcess process, HandoverChannel channel) {
+    StandbyProcess(ChildProcess process, HandoverChannel channel) {
         this.process = process;
         this.channel = channel;
     }
@@ -126,10 +126,12 @@ public final class StandbyProcess implements AutoCloseable {
 
     private void sendAll(int kind, List<NamedDescriptor> all, long deadline)
             throws HandoverException {
-        for (int from = 0; from < all.size(); from += MessageSender.MAX_DESCRIPTORS) {
+        int from = 0;
+        do {
             int to = Math.min(all.size(), from + MessageSender.MAX_DESCRIPTORS);
             channel.send(kind, all.subList(from, to), deadline);
-        }
+            from = to;
+        } while (from < all.size());
     }
 
     /**
