@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,10 +65,14 @@ public final class ChildProcess implements AutoCloseable {
                     DescriptorMoves.plan(
                             sources,
                             FIRST_INHERITED,
-                            number -> {
-                                var copy = duplicateAbove(number, end);
-                                temporary.add(copy);
-                                return copy.number();
+                            // no lambda: a keeper's first costs more than all the rest here
+                            new IntUnaryOperator() {
+                                @Override
+                                public int applyAsInt(int number) {
+                                    var copy = duplicateAbove(number, end);
+                                    temporary.add(copy);
+                                    return copy.number();
+                                }
                             });
             return of(Spawn.start(command, environment, moves));
         } finally {
