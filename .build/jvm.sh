@@ -1,6 +1,6 @@
 # The JVM's options. Sourced by ./muser.
 
-# Sets jvm_options for a part of the command: serve, nvme or other.
+# Sets jvm_options for a part of the command: serve, nvme, keeper or other.
 #
 # nvme: a disk with 4,096 commands under way has 4 MiB of them (measured; some 25 is what they can come to, each
 # with its data scattered over many pages), which then stay. A small young generation keeps what a collection
@@ -13,6 +13,7 @@ jvm_options() {
     case $1 in
     serve) jvm_options="-Xms2m -Xmn512k -Xmx64m" ;;
     nvme) jvm_options="-Xms4m -Xmn1m -Xmx512m" ;;
+    keeper) jvm_options="-Xms2m -Xmn512k -Xmx16m -XX:TieredStopAtLevel=1" ;;
     *) jvm_options="-Xms8m -Xmx64m" ;;
     esac
     jvm_options="-XX:+UseSerialGC $jvm_options -Xss512k -XX:ReservedCodeCacheSize=48m -XX:-UsePerfData -XX:MaxDirectMemorySize=4g

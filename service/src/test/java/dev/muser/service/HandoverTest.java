@@ -92,7 +92,7 @@ class HandoverTest {
         var all = make(3);
         giver.handOver(all, LONG);
         assertThat(other.isDone()).as("before it may go on").isFalse();
-        giver.go();
+        giver.go(null);
         assertThat(other.get()).isTrue();
         assertThat(taken.get())
                 .extracting(NamedDescriptor::name)
@@ -105,7 +105,7 @@ class HandoverTest {
         assertThat(giver.awaitWarm(LONG)).isTrue();
         var all = make(3000);
         giver.handOver(all, LONG);
-        giver.go();
+        giver.go(null);
         assertThat(other.get()).isTrue();
         assertThat(taken.get()).hasSize(3000);
         for (int i = 0; i < 3000; i++) {
@@ -121,7 +121,7 @@ class HandoverTest {
         var other = standby(null);
         assertThat(giver.awaitWarm(LONG)).isTrue();
         giver.handOver(List.of(), LONG);
-        giver.go();
+        giver.go(null);
         assertThat(other.get()).isTrue();
         assertThat(taken.get()).isEmpty();
     }
@@ -134,7 +134,7 @@ class HandoverTest {
         // a refusal harms nothing
         assertThat(giver.check(List.of(), LONG)).isEqualTo("no name-0");
         giver.handOver(make(1), LONG);
-        giver.go();
+        giver.go(null);
         assertThat(other.get()).isTrue();
     }
 
