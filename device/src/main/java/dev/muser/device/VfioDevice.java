@@ -68,8 +68,9 @@ public interface VfioDevice extends AutoCloseable {
 
     /**
      * Goes on from what a process before this one left: its session, if it had one, has been built
-     * up again by {@link #attach}, {@link #mapDma} and {@link #setIrqEventFds}, and the next
-     * request is the one after the last that was handled.
+     * up again by {@link #attach}, {@link #setIrqEventFds} and {@link #mapDma}, in this order, and
+     * the next request is the one after the last that was handled. What is pending is signalled
+     * now, and not when an eventfd is installed.
      */
     default void restored() {}
 

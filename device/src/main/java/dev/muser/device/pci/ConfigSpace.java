@@ -25,6 +25,8 @@ final class ConfigSpace implements PciRegion {
     private int[] writable = new int[CONVENTIONAL / 4];
     private int[] clearedByOne = new int[CONVENTIONAL / 4];
     private @Nullable StateArray stored;
+
+    /** Within one request only: not state. */
     private boolean resetRequested;
 
     /** Makes it 4096 bytes long, as a PCI Express function's is. */

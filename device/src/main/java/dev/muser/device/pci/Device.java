@@ -29,8 +29,9 @@ public interface Device {
      * client's memory and eventfds are there, {@link #attached} and {@link #dmaMapped} have been
      * called for them. Whether or not there is a client, this comes before its next request.
      *
-     * <p>What the state does not tell has happened at most once and perhaps not at all; interrupts
-     * and DMA may be repeated.
+     * <p>Begin as the request did that asked for it, by a task or a timer of the loop, and do no
+     * more here. What the state does not tell has happened at most once and perhaps not at all;
+     * interrupts and DMA may be repeated. The testkit's {@code RestartCheck} tells what is missing.
      */
     default void restored() {}
 

@@ -4,7 +4,13 @@ import dev.muser.device.DeviceInfo;
 import dev.muser.device.EventLoop;
 import dev.muser.device.Irq;
 import dev.muser.device.Region;
+import dev.muser.device.state.StateMismatchException;
+import dev.muser.linux.EventFd;
+import dev.muser.linux.Fd;
 import dev.muser.service.DescriptorStore;
+import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +32,7 @@ public final class DeviceContext {
     private final Interrupts interrupts = new Interrupts(state);
     private final DescriptorStore store;
     private final BarMemory barMemory;
+    private final Map<String, Fd> eventFds = new LinkedHashMap<>();
     private final @Nullable Bar[] bars = new Bar[6];
     private final FunctionHeader header = new FunctionHeader(config);
     private @Nullable NotificationIrq error;
@@ -267,8 +274,34 @@ public final class DeviceContext {
     }
 
     /**
-     * Returns where the author's own descriptors are kept that outlive the process, such as the
-     * eventfds of a BAR; a store that keeps nothing when the device does not outlive it.
+     * Returns an eventfd that outlives the process: a device that is restarted gets the one that it
+     * had, with whatever a client has signalled meanwhile. For what a client holds on to, such as
+     * the eventfds of {@link Bar#ioEventFd}.
+     *
+     * @param name unique among the device's own descriptors, where it is kept ({@link
+     *     #descriptors}): 1 to 200 printable ASCII characters without ':'
+     * @return non-blocking; closed with the device, after {@link Device#close}
+     * @throws StateMismatchException when what is kept under that name is no eventfd
+     */
+    public Fd eventFd(String name) {
+        requireOpen();
+        if (eventFds.containsKey(name)) {
+            throw new IllegalArgumentException("eventfd " + name + " is declared twice");
+        }
+        var kept = store.get(name);
+        var fd = kept == null ? EventFd.create() : kept;
+        eventFds.put(name, fd);
+        if (kept == null) {
+            store.put(name, fd);
+        } else if (!EventFd.is(kept)) {
+            throw new StateMismatchException("what is stored as eventfd " + name + " is none");
+        }
+        return fd;
+    }
+
+    /**
+     * Returns where the author's own descriptors are kept that outlive the process; a store that
+     * keeps nothing when the device does not outlive it. For eventfds there is {@link #eventFd}.
      */
     public DescriptorStore descriptors() {
         return store;
@@ -347,6 +380,25 @@ public final class DeviceContext {
 
     boolean isRepeatable() {
         return repeatable;
+    }
+
+    /** Returns the fields of the state and the memory of BARs by name, read-only. */
+    Map<String, MemorySegment> contents() {
+        var contents = state.contents();
+        for (var bar : bars) {
+            if (bar != null) {
+                for (var part : bar.backed()) {
+                    contents.put(part.toString(), part.segment().asReadOnly());
+                }
+            }
+        }
+        return contents;
+    }
+
+    /** Closes what this process has of the device. */
+    void close() {
+        barMemory.close();
+        eventFds.values().forEach(Fd::close);
     }
 
     boolean resetsOnLostClient() {

@@ -90,14 +90,15 @@ public final class DeviceState {
      *
      * @param powerOn gives all fields their reset values; it is run first, unless a predecessor
      *     left them all
+     * @return whether a predecessor left something
      */
-    void bind(DeviceHome home, Runnable powerOn) {
+    boolean bind(DeviceHome home, Runnable powerOn) {
         var segment = home.segment();
         var layout = layout();
         var old = segment.area(AREA);
         if (old != null && layout.isOf(old.memory())) {
             bindTo(old, home.journal());
-            return;
+            return true;
         }
         if (old != null) {
             layout.check(old.memory());
@@ -110,6 +111,7 @@ public final class DeviceState {
         if (old != null) {
             layout.restore(old.memory(), memory());
         }
+        return old != null;
     }
 
     private void bindTo(StateArea bytes, boolean journal) {
@@ -141,6 +143,14 @@ public final class DeviceState {
         }
     }
 
+    /** Returns the fields by name, in the order of their declaration, read-only. */
+    Map<String, MemorySegment> contents() {
+        var contents = new LinkedHashMap<String, MemorySegment>();
+        entries.forEach((name, entry) ->
+                contents.put(name, memory().asSlice(entry.offset(), entry.length()).asReadOnly()));
+        return contents;
+    }
+
     MemorySegment memory() {
         var m = memory;
         if (m == null) {
@@ -162,6 +172,14 @@ public final class DeviceState {
             case U16 -> m.set(StateLayout.U16, offset, (short) value);
             case U32 -> m.set(StateLayout.U32, offset, (int) value);
             case U64 -> m.set(StateLayout.U64, offset, value);
+        }
+    }
+
+    /** Hot. A store for good follows. */
+    void beforeNow() {
+        var a = area;
+        if (a != null) {
+            a.beforeNow();
         }
     }
 

@@ -39,6 +39,11 @@ final class DmaMapping {
         return Long.compareUnsigned(length, size - (address - iova)) <= 0;
     }
 
+    /** Returns how much of the range, which begins in it, it has. */
+    long partFrom(long address, long length) {
+        return Math.min(length, size - (address - iova));
+    }
+
     /** Returns the last address of it. */
     long last() {
         return iova + size - 1;

@@ -152,6 +152,13 @@ public final class GuestMemory {
         }
     }
 
+    /** Unmaps everything and tells nobody: neither the device nor the client. */
+    void abandon() {
+        port.abandon();
+        table.forEach(this::forget);
+        table.clear();
+    }
+
     /** Unmaps everything. */
     void unmapAll() {
         try {
@@ -269,10 +276,6 @@ public final class GuestMemory {
         return read ? parts.readNow(0, buffer, at, count) : parts.writeNow(0, buffer, at, count);
     }
 
-    private static long partOf(DmaMapping mapping, long iova, long length) {
-        return Math.min(length, mapping.size - (iova - mapping.iova));
-    }
-
     private void move(long iova, MemorySegment buffer, boolean read, DmaCompletion completion) {
         long length = buffer.byteSize();
         if (length == 0) {
@@ -306,7 +309,7 @@ public final class GuestMemory {
             if (mapping == null) {
                 throw new IllegalStateException("memory went while it was being used");
             }
-            long n = partOf(mapping, iova + done, length - done);
+            long n = mapping.partFrom(iova + done, length - done);
             movePart(mapping, iova + done, buffer, done, n, read, parts);
             done += n;
         }
@@ -364,7 +367,7 @@ public final class GuestMemory {
             if (mapping == null || error != 0) {
                 return error;
             }
-            done += partOf(mapping, iova + done, length - done);
+            done += mapping.partFrom(iova + done, length - done);
         }
         return 0;
     }

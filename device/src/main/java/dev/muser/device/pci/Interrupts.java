@@ -27,6 +27,7 @@ final class Interrupts {
     private final IrqIndex[] indexes = new IrqIndex[Irq.COUNT];
     private @Nullable MsiX table;
     private @Nullable Msi messages;
+    private boolean held;
 
     Interrupts(DeviceState state) {
         raised = new StateBits(state, "pci.interrupts", LIMIT);
@@ -164,6 +165,40 @@ final class Interrupts {
     private void updateLine() {
         if (intx != null) {
             intx.update();
+        }
+    }
+
+    /** A session is being built up again: nothing goes out before {@link #restored}. */
+    void hold() {
+        held = true;
+        for (var index : indexes) {
+            index.hold();
+        }
+    }
+
+    /** The client's eventfds are back: what a process before this one left undone is done. */
+    void restored() {
+        held = false;
+        for (var index : indexes) {
+            index.release();
+        }
+        for (var index : indexes) {
+            index.actOnLeft();
+        }
+        update();
+    }
+
+    /** Eventfds were installed or removed. */
+    void installed() {
+        if (!held) {
+            update();
+        }
+    }
+
+    /** Closes the client's eventfds and leaves all else as it is. */
+    void abandon() {
+        for (var index : indexes) {
+            index.abandon();
         }
     }
 

@@ -23,7 +23,12 @@ final class IntxIrq extends IrqIndex {
             DeviceState state,
             Interrupts interrupts,
             EventLoop loop) {
-        super("INTx", new IrqInfo(present ? 1 : 0, true, true, true, false), true, loop);
+        super(
+                "INTx",
+                new IrqInfo(present ? 1 : 0, true, true, true, false),
+                "pci.intx",
+                state,
+                loop);
         this.config = config;
         this.interrupts = interrupts;
         masked = state.field("pci.intx.masked", Width.U8);

@@ -8,6 +8,7 @@ import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /** One of the interrupt indexes of VFIO: its eventfds, and what can be done with them. */
@@ -16,16 +17,40 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
 
     private final String name;
     private final IrqInfo info;
-    private final boolean canMask;
     private final EventLoop loop;
+
+    /** Null when there is nothing that can be masked. */
+    private final @Nullable TakenSignal masking;
+
+    private final @Nullable TakenSignal unmasking;
     private @Nullable WatchedEventFds maskers;
     private @Nullable WatchedEventFds unmaskers;
 
-    IrqIndex(String name, IrqInfo info, boolean canMask, EventLoop loop) {
+    /** A session is being built up again: nothing goes out before all of it is there. */
+    private boolean held;
+
+    /** An index that cannot be masked. */
+    IrqIndex(String name, IrqInfo info, EventLoop loop) {
         this.name = name;
         this.info = info;
-        this.canMask = canMask;
         this.loop = loop;
+        masking = null;
+        unmasking = null;
+        triggers = new EventFdTable(info.count());
+    }
+
+    /**
+     * An index that can be masked.
+     *
+     * @param prefix of the names of its state, such as {@code pci.msi}
+     */
+    IrqIndex(String name, IrqInfo info, String prefix, DeviceState state, EventLoop loop) {
+        this.name = name;
+        this.info = info;
+        this.loop = loop;
+        boolean present = info.count() != 0;
+        masking = present ? new TakenSignal(state, prefix + ".masking") : null;
+        unmasking = present ? new TakenSignal(state, prefix + ".unmasking") : null;
         triggers = new EventFdTable(info.count());
     }
 
@@ -66,7 +91,7 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
                                     Integer.toUnsignedString(count),
                                     Integer.toUnsignedString(start)));
         }
-        if (action != IrqAction.TRIGGER && !canMask) {
+        if (action != IrqAction.TRIGGER && masking == null) {
             throw new VfioException(Errno.EINVAL, name + " cannot be masked");
         }
     }
@@ -121,25 +146,57 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
         switch (action) {
             case TRIGGER -> {
                 triggers.set(vector, fd);
-                installed(vector);
+                if (!held) {
+                    installed(vector);
+                }
             }
             case MASK -> {
                 if (maskers == null) {
-                    maskers = new WatchedEventFds(loop, count(), this::mask);
+                    maskers = watched(masking, this::mask);
                 }
                 maskers.set(vector, fd);
             }
             case UNMASK -> {
                 if (unmaskers == null) {
-                    unmaskers = new WatchedEventFds(loop, count(), this::unmask);
+                    unmaskers = watched(unmasking, this::unmask);
                 }
                 unmaskers.set(vector, fd);
             }
         }
     }
 
-    /** Removes all eventfds; nothing is masked any more. */
-    final void disable() {
+    private WatchedEventFds watched(@Nullable TakenSignal taken, IntConsumer signalled) {
+        if (taken == null) {
+            throw new IllegalStateException(name + " cannot be masked");
+        }
+        return new WatchedEventFds(loop, count(), taken, signalled);
+    }
+
+    /** Signals nothing on installation until {@link #release}. */
+    final void hold() {
+        held = true;
+    }
+
+    final void release() {
+        held = false;
+    }
+
+    /** Acts on what a process before this one took from the client's eventfds when it died. */
+    final void actOnLeft() {
+        if (masking != null && unmasking != null) {
+            int mask = masking.takeLeft();
+            int unmask = unmasking.takeLeft();
+            if (mask >= 0 && mask < count()) {
+                mask(mask);
+            }
+            if (unmask >= 0 && unmask < count()) {
+                unmask(unmask);
+            }
+        }
+    }
+
+    /** Closes all eventfds; what is masked and pending stays as it is. */
+    final void abandon() {
         triggers.clear();
         if (maskers != null) {
             maskers.clear();
@@ -147,6 +204,11 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
         if (unmaskers != null) {
             unmaskers.clear();
         }
+    }
+
+    /** Removes all eventfds; nothing is masked any more. */
+    final void disable() {
+        abandon();
         if (count() != 0) {
             disabled();
         }

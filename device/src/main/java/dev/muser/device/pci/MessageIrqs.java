@@ -27,7 +27,8 @@ final class MessageIrqs extends IrqIndex {
                 name,
                 new IrqInfo(
                         capability == null ? 0 : capability.vectors(), true, false, false, false),
-                true,
+                prefix,
+                state,
                 loop);
         this.capability = capability;
         masked = capability == null ? null : new StateBits(state, prefix + ".masked", count());

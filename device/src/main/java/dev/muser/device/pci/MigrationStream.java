@@ -8,6 +8,9 @@ import java.lang.foreign.MemorySegment;
  * What a device moves when it migrates, as its author writes it. The framework keeps the state
  * machine and the position in the stream, which goes back to 0 on each transition.
  *
+ * <p>A process that takes over a device goes on where the one before was, without {@link
+ * #transition}: what a stream keeps besides is made again in {@link Device#restored}.
+ *
  * <p>All methods run on the device's thread. A {@link VfioException} becomes the client's errno.
  */
 public interface MigrationStream {

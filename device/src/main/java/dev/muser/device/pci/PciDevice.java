@@ -24,6 +24,7 @@ import dev.muser.service.DescriptorStore;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A PCI device that its author has written as a {@link Device}, as VFIO sees it. */
@@ -35,8 +36,7 @@ public final class PciDevice implements VfioDevice {
     private final Interrupts interrupts;
     private final GuestMemory memory;
     private final @Nullable PciMigration migration;
-    private final @Nullable PciRegion[] regions;
-    private final RegionInfo[] infos;
+    private final PciRegions regions;
     private boolean attached;
     private boolean closed;
 
@@ -48,9 +48,7 @@ public final class PciDevice implements VfioDevice {
         interrupts = context.interrupts();
         memory = context.memory();
         migration = context.migration();
-        regions = context.regions();
-        infos = new RegionInfo[Region.COUNT];
-        describe(ClientKind.UNKNOWN);
+        regions = new PciRegions(context.regions());
         memory.listener(
                 new GuestMemory.Listener() {
                     @Override
@@ -65,13 +63,6 @@ public final class PciDevice implements VfioDevice {
                 });
     }
 
-    private void describe(ClientKind kind) {
-        for (int i = 0; i < infos.length; i++) {
-            var region = regions[i];
-            infos[i] = region == null ? RegionInfo.ABSENT : region.info(kind);
-        }
-    }
-
     private static Device construct(DeviceFactory factory, DeviceContext context) {
         Device made = null;
         try {
@@ -82,7 +73,7 @@ public final class PciDevice implements VfioDevice {
             if (made != null) {
                 made.close();
             }
-            context.barMemory().close();
+            context.close();
             throw e;
         }
     }
@@ -128,7 +119,7 @@ public final class PciDevice implements VfioDevice {
             }
         } finally {
             made.device.close();
-            made.context.barMemory().close();
+            made.context.close();
         }
     }
 
@@ -144,7 +135,9 @@ public final class PciDevice implements VfioDevice {
                     "without a journal an access may be carried out twice, which this device does"
                             + " not allow");
         }
-        state.bind(home, this::powerOn);
+        if (state.bind(home, this::powerOn)) {
+            interrupts.hold();
+        }
     }
 
     private void powerOn() {
@@ -157,8 +150,8 @@ public final class PciDevice implements VfioDevice {
     /** As a process before this one left it. */
     @Override
     public void restored() {
+        interrupts.restored();
         device.restored();
-        interrupts.update();
     }
 
     @Override
@@ -168,16 +161,25 @@ public final class PciDevice implements VfioDevice {
 
     @Override
     public RegionInfo regionInfo(int index) {
-        requireRegionIndex(index);
-        return infos[index];
+        return regions.info(index);
     }
 
-    private static void requireRegionIndex(int index) {
-        if (index < 0 || index >= Region.COUNT) {
-            throw new VfioException(
-                    Errno.EINVAL,
-                    "region %s of %d".formatted(Integer.toUnsignedString(index), Region.COUNT));
-        }
+    /**
+     * Returns the registers of a BAR and what they hold now, by ascending offset, without side
+     * effects; none for what is no BAR of the device.
+     *
+     * @param region 0 to 5
+     */
+    public List<RegisterSnapshot> registers(int region) {
+        return regions.registers(region);
+    }
+
+    /**
+     * Returns what the device is, by name: the fields of its state, and the memory of its BARs.
+     * Read-only, for the device's thread, until it is closed; the bytes change as the device does.
+     */
+    public Map<String, MemorySegment> contents() {
+        return context.contents();
     }
 
     @Override
@@ -187,16 +189,7 @@ public final class PciDevice implements VfioDevice {
 
     @Override
     public List<IoEventFd> ioEventFds(int region) {
-        return require(region).ioEventFds();
-    }
-
-    private PciRegion require(int index) {
-        requireRegionIndex(index);
-        var region = regions[index];
-        if (region == null) {
-            throw new VfioException(Errno.EINVAL, "the device has no region " + index);
-        }
-        return region;
+        return regions.require(region).ioEventFds();
     }
 
     @Override
@@ -210,7 +203,7 @@ public final class PciDevice implements VfioDevice {
             throw new IllegalStateException("a client is attached already");
         }
         attached = true;
-        describe(kind);
+        regions.describe(kind);
         memory.attach(port);
         device.attached(kind);
     }
@@ -245,9 +238,9 @@ public final class PciDevice implements VfioDevice {
 
     @Override
     public void readRegion(int region, long offset, MemorySegment buffer, long at, int count) {
-        var r = require(region);
+        var r = regions.require(region);
         requireRange(region, offset, count);
-        if (!infos[region].readable()) {
+        if (!regions.info(region).readable()) {
             throw new VfioException(Errno.EINVAL, "region " + region + " cannot be read");
         }
         r.read(offset, buffer, at, count);
@@ -255,9 +248,9 @@ public final class PciDevice implements VfioDevice {
 
     @Override
     public void writeRegion(int region, long offset, MemorySegment buffer, long at, int count) {
-        var r = require(region);
+        var r = regions.require(region);
         requireRange(region, offset, count);
-        if (!infos[region].writable()) {
+        if (!regions.info(region).writable()) {
             throw new VfioException(Errno.EINVAL, "region " + region + " cannot be written");
         }
         r.write(offset, buffer, at, count);
@@ -270,13 +263,7 @@ public final class PciDevice implements VfioDevice {
     }
 
     private void requireRange(int region, long offset, int count) {
-        long size = infos[region].size();
-        if (count < 0 || offset < 0 || offset > size || count > size - offset) {
-            throw new VfioException(
-                    Errno.EINVAL,
-                    "region %d has 0x%x bytes, asked for 0x%x at 0x%x"
-                            .formatted(region, size, count, offset));
-        }
+        regions.requireRange(region, offset, count);
         if (migration != null && migration.state() == MigrationState.STOP_COPY) {
             throw new VfioException(
                     Errno.EINVAL, "region %d is not there in STOP_COPY".formatted(region));
@@ -328,13 +315,13 @@ public final class PciDevice implements VfioDevice {
             throw e;
         }
         irqs.install(action, start, eventFds);
-        interrupts.update();
+        interrupts.installed();
     }
 
     @Override
     public void clearIrqEventFds(int index, IrqAction action, int start, int count) {
         interrupts.index(index).remove(action, start, count);
-        interrupts.update();
+        interrupts.installed();
     }
 
     @Override
@@ -342,7 +329,7 @@ public final class PciDevice implements VfioDevice {
         var irqs = interrupts.index(index);
         irqs.requirePresent();
         irqs.disable();
-        interrupts.update();
+        interrupts.installed();
     }
 
     @Override
@@ -360,11 +347,7 @@ public final class PciDevice implements VfioDevice {
     }
 
     private void resetRegions() {
-        for (var region : regions) {
-            if (region != null) {
-                region.reset();
-            }
-        }
+        regions.reset();
         interrupts.reset();
     }
 
@@ -382,6 +365,22 @@ public final class PciDevice implements VfioDevice {
         detach();
         memory.unmapAll();
         device.close();
-        context.barMemory().close();
+        context.close();
+    }
+
+    /**
+     * Releases what this process holds of a device that lives on elsewhere, and leaves the device
+     * itself as it is: nothing is reset, nothing stored, no method of its author's is called. For a
+     * process that is not to end with it, such as a test's; it has no use afterwards.
+     */
+    public void abandon() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        attached = false;
+        interrupts.abandon();
+        memory.abandon();
+        context.close();
     }
 }

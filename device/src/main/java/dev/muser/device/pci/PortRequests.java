@@ -52,6 +52,14 @@ final class PortRequests {
         port = newPort;
     }
 
+    /** Completes none of them any more. */
+    void abandon() {
+        port = null;
+        while (first != null) {
+            first.unlink();
+        }
+    }
+
     /** Completes all with ECONNRESET, and whatever is asked for from now on. */
     void detach() {
         port = null;

@@ -113,12 +113,12 @@ public final class Register {
         return fields.stream().map(RegisterField::name).toList();
     }
 
-    /** Returns how often a driver has read it, whole or in part. */
+    /** Returns how often a driver has read it, whole or in part, since this process began. */
     public long reads() {
         return reads;
     }
 
-    /** Returns how often a driver has written it, whole or in part. */
+    /** Returns how often a driver has written it, whole or in part, since this process began. */
     public long writes() {
         return writes;
     }

@@ -3,7 +3,8 @@ package dev.muser.device.pci;
 import java.util.List;
 
 /**
- * What a register is and holds at one moment, for an inspector. Taking it has no side effects.
+ * What a register is and holds at one moment, for an inspector. Taking it has no side effects. The
+ * counts are statistics of this process: they begin again at 0 with a restart.
  *
  * @param name as declared
  * @param offset from the start of the BAR, in bytes

@@ -72,6 +72,7 @@ public final class StateArray {
      */
     public void setNow(long at, long value) {
         Objects.checkFromIndexSize(at, 8, length);
+        state.beforeNow();
         LONGS.setRelease(raw(), at, value);
     }
 

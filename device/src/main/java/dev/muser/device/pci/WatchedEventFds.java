@@ -27,6 +27,7 @@ final class WatchedEventFds {
 
     private final EventLoop loop;
     private final int count;
+    private final TakenSignal taken;
     private final IntConsumer signalled;
     private @Nullable Fd @Nullable [] byVector;
     private int installed;
@@ -34,11 +35,13 @@ final class WatchedEventFds {
 
     /**
      * @param count how many interrupts the index has
+     * @param taken where a signal is noted while it is acted upon
      * @param signalled is given the interrupt whose eventfd was signalled
      */
-    WatchedEventFds(EventLoop loop, int count, IntConsumer signalled) {
+    WatchedEventFds(EventLoop loop, int count, TakenSignal taken, IntConsumer signalled) {
         this.loop = loop;
         this.count = count;
+        this.taken = taken;
         this.signalled = signalled;
     }
 
@@ -89,8 +92,12 @@ final class WatchedEventFds {
             int vector = (int) epoll.token(i);
             var fds = byVector;
             var fd = fds == null ? null : fds[vector];
-            if (fd != null && EventFd.take(fd) != -Errno.EAGAIN) {
-                signalled.accept(vector);
+            if (fd != null) {
+                taken.note(vector);
+                if (EventFd.take(fd) != -Errno.EAGAIN) {
+                    signalled.accept(vector);
+                }
+                taken.done();
             }
         }
     }

@@ -58,7 +58,16 @@ public final class StateArea {
      * Hot. Stores a number for good, after all that was stored before: what no transaction undoes.
      */
     public void setLongNow(long at, long value) {
+        log.beforeNow();
         LONGS.setRelease(memory, at, value);
+    }
+
+    /**
+     * Hot. Says that a store for good follows, which goes to {@link #memory} itself: one of the
+     * steps of {@link StateSegment#onStep}.
+     */
+    public void beforeNow() {
+        log.beforeNow();
     }
 
     /** Hot. Ends the transaction that is going on: what was stored is there to stay. */

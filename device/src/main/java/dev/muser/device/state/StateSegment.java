@@ -60,9 +60,10 @@ public final class StateSegment implements AutoCloseable {
     private final MemorySegment header;
     private final List<Mapping> mappings = new ArrayList<>();
     private final Map<String, StateArea> opened = new HashMap<>();
-    private final UndoLog log;
     private final boolean restored;
     private final Mapping.Access access;
+    private UndoLog log;
+    private boolean hasAreas;
 
     private StateSegment(Fd fd, boolean restored, Mapping.Access access) {
         this.fd = fd;
@@ -185,6 +186,19 @@ public final class StateSegment implements AutoCloseable {
         }
     }
 
+    /**
+     * Has {@code step} run before each change of the state and before each commit, for tests of
+     * what is left when a process dies there: it can throw, and nothing after it happens.
+     *
+     * @throws IllegalStateException once there are areas
+     */
+    public void onStep(Runnable step) {
+        if (hasAreas) {
+            throw new IllegalStateException("areas of the state are in use already");
+        }
+        log = new SteppedLog(this, header, log.mapping(), step);
+    }
+
     /** Returns the file; it stays the segment's. */
     public Fd fd() {
         return fd;
@@ -281,6 +295,7 @@ public final class StateSegment implements AutoCloseable {
     }
 
     private MemorySegment map(long offset, long length) {
+        hasAreas = true;
         if (length == 0) {
             return MemorySegment.NULL;
         }

@@ -15,7 +15,7 @@ import java.util.Arrays;
  * commit stores 0 there, after all of the changes. x86-64 keeps the order of stores, so release is
  * what keeps the compiler from changing it.
  */
-final class UndoLog {
+class UndoLog {
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle LONGS = LONG.varHandle();
@@ -53,6 +53,18 @@ final class UndoLog {
         used = end;
         LONGS.setRelease(header, StateSegment.LOG_USED, end);
         VarHandle.storeStoreFence();
+    }
+
+    /** Hot. Comes before a store that is for good. */
+    void beforeNow() {}
+
+    /** Hot. Whether there is something to undo. */
+    final boolean isOpen() {
+        return used != 0;
+    }
+
+    final Mapping mapping() {
+        return mapping;
     }
 
     /** Hot. */
