@@ -10,8 +10,6 @@ import dev.muser.device.pci.MsiX;
 import dev.muser.device.pci.PciExpress;
 import dev.muser.device.pci.PowerManagement;
 import dev.muser.device.pci.VendorSpecific;
-import dev.muser.linux.EventFd;
-import dev.muser.linux.Fd;
 import java.util.OptionalLong;
 
 /**
@@ -20,8 +18,6 @@ import java.util.OptionalLong;
  */
 public final class Conformance implements Device {
     private static final int PAGE = 0x1000;
-
-    private final Fd[] doorbells = {EventFd.create(), EventFd.create()};
 
     public Conformance(DeviceContext ctx) {
         ctx.identity(0x1234, 0x5678).subsystem(0x9abc, 0xdef0).classCode(0xff, 0x01, 0x02);
@@ -38,12 +34,14 @@ public final class Conformance implements Device {
                 .mappable(2 * PAGE, PAGE)
                 .mappable(4 * PAGE, 2 * PAGE);
         ctx.bar(3, 16 * PAGE);
+        var doorbell = ctx.eventFd("doorbell-0");
+        var shared = ctx.eventFd("doorbell-1");
         ctx.bar(4, 256)
                 .io()
                 .holes(0x44)
-                .ioEventFd(0, 8, doorbells[0], OptionalLong.empty())
-                .ioEventFd(8, 8, doorbells[1], OptionalLong.empty())
-                .ioEventFd(16, 8, doorbells[1], OptionalLong.of(0x55))
+                .ioEventFd(0, 8, doorbell, OptionalLong.empty())
+                .ioEventFd(8, 8, shared, OptionalLong.empty())
+                .ioEventFd(16, 8, shared, OptionalLong.of(0x55))
                 .ioEventFd(24, 8, null, OptionalLong.empty());
 
         ctx.capability(0x40, new PowerManagement())
@@ -52,12 +50,5 @@ public final class Conformance implements Device {
                 .capability(0x68, new MsiX(2048, 3).pendingBits(3, 8 * PAGE))
                 .capability(0x74, new PciExpress())
                 .capability(0x100, new DeviceSerialNumber(0x0000_0008_0000_0004L));
-    }
-
-    @Override
-    public void close() {
-        for (var doorbell : doorbells) {
-            doorbell.close();
-        }
     }
 }

@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * A migration stream of a fixed length whose byte at position n is n modulo 251, so that a reader
- * can tell whether it has missed any. What comes in must be no longer.
+ * can tell whether it has missed any. What comes in must be no longer. It keeps nothing itself.
  */
 final class FixedLengthStream implements MigrationStream {
     private final int length;

@@ -55,7 +55,10 @@ public final class Edu implements Device {
     private final StateArray buffer;
     private final MemorySegment incoming = Arena.ofAuto().allocate(BUFFER_SIZE, 8);
 
-    /** Counts transfers and resets, so that what completes late is known to be late. */
+    /**
+     * Counts transfers and resets, so that what completes late is known to be late. Not state: what
+     * another process began never completes in this one.
+     */
     private int transfers;
 
     public Edu(DeviceContext ctx) {
@@ -171,9 +174,13 @@ public final class Edu implements Device {
         if (isRunning(before)) {
             command.set(before);
         } else if (isRunning(now)) {
-            int transfer = ++transfers;
-            loop.execute(() -> transfer(transfer));
+            begin();
         }
+    }
+
+    private void begin() {
+        int transfer = ++transfers;
+        loop.execute(() -> transfer(transfer));
     }
 
     private void transfer(int transfer) {
@@ -209,6 +216,17 @@ public final class Edu implements Device {
         command.set(command.get() & ~DMA_RUN);
         if ((command.get() & DMA_INTERRUPT) != 0) {
             raise(DMA_DONE);
+        }
+    }
+
+    /** The registers say what was under way. A transfer moves the same bytes once more. */
+    @Override
+    public void restored() {
+        if ((status.get() & COMPUTING) != 0) {
+            loop.execute(this::compute);
+        }
+        if (isRunning(command.get())) {
+            begin();
         }
     }
 

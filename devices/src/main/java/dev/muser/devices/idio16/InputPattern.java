@@ -4,7 +4,8 @@ package dev.muser.devices.idio16;
 @FunctionalInterface
 public interface InputPattern {
     /**
-     * Returns the 16 inputs.
+     * Returns the 16 inputs; always the same for the same arguments, which are what the board
+     * remembers.
      *
      * @param outputs the 16 outputs
      * @param samples how often the driver has read inputs
