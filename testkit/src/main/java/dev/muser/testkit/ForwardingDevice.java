@@ -59,6 +59,11 @@ public class ForwardingDevice implements VfioDevice {
     }
 
     @Override
+    public void restored() {
+        device.restored();
+    }
+
+    @Override
     public void readRegion(int region, long offset, MemorySegment buffer, long at, int count) {
         device.readRegion(region, offset, buffer, at, count);
     }
