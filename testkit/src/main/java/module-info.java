@@ -8,4 +8,5 @@ module dev.muser.testkit {
 
     exports dev.muser.testkit;
     exports dev.muser.testkit.guest;
+    exports dev.muser.testkit.restart;
 }

@@ -128,7 +128,7 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
             for (; i < eventFds.size(); i++) {
                 put(action, start + i, eventFds.get(i));
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             eventFds.subList(i, eventFds.size()).forEach(Fd::close);
             throw e;
         }

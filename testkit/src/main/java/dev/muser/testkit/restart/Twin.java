@@ -1,0 +1,263 @@
+package dev.muser.testkit.restart;
+
+import dev.muser.device.Migration;
+import dev.muser.device.Region;
+import dev.muser.device.VfioException;
+import dev.muser.device.pci.DeviceFactory;
+import dev.muser.device.pci.PciDevice;
+import dev.muser.device.pci.RegisterSnapshot;
+import dev.muser.device.state.DeviceHome;
+import dev.muser.device.state.StateSegment;
+import dev.muser.linux.Errno;
+import dev.muser.service.LocalStore;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One of the two devices, with its client. Each request is a transaction, as in a server; {@link
+ * #die} and {@link #start} do what happens when the process dies at this moment.
+ */
+final class Twin implements DeviceView, AutoCloseable {
+    static final int LIMIT = 4096;
+
+    private static final String LABEL = "restart-check";
+    private static final int MAX_TURNS = 100_000;
+
+    /** So often a poller may find nothing and want another turn all the same. */
+    private static final int IDLE_TURNS = 4;
+
+    private final DeviceFactory factory;
+    private final TwinClient client;
+    private final long memoryAt;
+    private final Fuse fuse = new Fuse();
+    private final LocalStore store = new LocalStore();
+    private final Arena arena = Arena.ofConfined();
+    private final MemorySegment buffer = arena.allocate(LIMIT, 8);
+    private CheckLoop loop = newLoop();
+    private @Nullable StateSegment segment;
+    private @Nullable PciDevice device;
+
+    Twin(DeviceFactory factory, TwinClient client, long memoryAt) {
+        this.factory = factory;
+        this.client = client;
+        this.memoryAt = memoryAt;
+    }
+
+    private CheckLoop newLoop() {
+        return new CheckLoop(this::commit);
+    }
+
+    Fuse fuse() {
+        return fuse;
+    }
+
+    TwinClient client() {
+        return client;
+    }
+
+    PciDevice device() {
+        var d = device;
+        if (d == null) {
+            throw new IllegalStateException("there is no device yet");
+        }
+        return d;
+    }
+
+    private void commit() {
+        if (segment != null) {
+            segment.commit();
+        }
+        client.port().commit();
+    }
+
+    /** A process begins: it makes the device, or goes on from what one before it has left. */
+    void start() {
+        var home = segment == null ? StateSegment.create(LABEL) : segment;
+        segment = home;
+        home.onStep(fuse::step);
+        var made = PciDevice.create(factory, loop, new DeviceHome(home, store));
+        device = made;
+        client.meet(made);
+        if (home.isRestored()) {
+            client.attachAgain(made);
+            made.restored();
+            commit();
+        } else {
+            home.ready();
+        }
+    }
+
+    /** The process is gone, with all that was not in its state. */
+    void die() {
+        fuse.out();
+        if (device != null) {
+            device.abandon();
+            device = null;
+        }
+        loop.abandon();
+        loop = newLoop();
+        client.port().finish();
+        var dead = segment;
+        if (dead != null) {
+            var fd = dead.fd().duplicate();
+            dead.close(); // whoever still runs can store no more
+            segment = StateSegment.open(fd, LABEL);
+            if (segment == null) {
+                fd.close(); // it died before the device was complete
+            }
+        }
+    }
+
+    /** Handles a request; one that the check cannot make is the generator's mistake. */
+    Reply handle(Request request) {
+        Reply reply;
+        try {
+            reply = perform(request);
+        } catch (VfioException e) {
+            commit();
+            return new Reply(e.errno(), "");
+        }
+        commit();
+        client.handled(request);
+        return reply;
+    }
+
+    private Reply perform(Request request) {
+        var d = device();
+        switch (request) {
+            case Request.Read r -> {
+                d.readRegion(r.region(), r.offset(), buffer, 0, r.count());
+                return taken(r.count());
+            }
+            case Request.Write w ->
+                    d.writeRegion(w.region(), w.offset(), buffer, 0, fill(w.bytes()));
+            case Request.MapDma map -> client.map(d, map);
+            case Request.UnmapDma u -> d.unmapDma(u.iova(), u.size());
+            case Request.UnmapAllDma _ -> d.unmapAllDma();
+            case Request.InstallEventFds i -> client.install(d, i);
+            case Request.RemoveEventFds r ->
+                    d.clearIrqEventFds(r.index(), r.action(), r.start(), r.count());
+            case Request.SetIrqs s -> d.setIrqs(s.index(), s.action(), s.start(), s.count());
+            case Request.DisableIrqs i -> d.disableIrqs(i.index());
+            case Request.SignalEventFd s ->
+                    client.signal(new TwinClient.Signal(s.index(), s.action(), s.vector()));
+            case Request.SignalIoEventFd s -> client.signalIoEventFd(s.region(), s.number());
+            case Request.Reset _ -> d.reset();
+            case Request.Reconnect _ -> reconnect(d);
+            case Request.MoveTo m -> migration().moveTo(m.target());
+            case Request.ReadMigration r -> {
+                return taken(migration().read(buffer, 0, r.count()));
+            }
+            case Request.WriteMigration w -> migration().write(buffer, 0, fill(w.bytes()));
+            case Request.Store s -> client.store(s);
+            case Request.StoreMapped s -> client.storeMapped(d, s);
+            case Request.Work _ -> work();
+            case Request.Settle _ -> settle();
+            case Request.Expire _ -> loop.expire();
+        }
+        return Reply.DONE;
+    }
+
+    private Reply taken(int count) {
+        return Reply.of(buffer.asSlice(0, count).toArray(ValueLayout.JAVA_BYTE));
+    }
+
+    private int fill(MemorySegment bytes) {
+        MemorySegment.copy(bytes, 0, buffer, 0, bytes.byteSize());
+        return (int) bytes.byteSize();
+    }
+
+    private void reconnect(PciDevice d) {
+        d.detach();
+        commit();
+        client.attached(false);
+        client.attach(d);
+        commit();
+        client.attached(true);
+    }
+
+    private Migration migration() {
+        var migration = device().migration();
+        if (migration == null) {
+            throw new VfioException(Errno.EINVAL, "the device does not migrate");
+        }
+        return migration;
+    }
+
+    /** Turns the loop until there is nothing to do. */
+    private void work() {
+        int idle = 0;
+        for (int turn = 0; turn < MAX_TURNS; turn++) {
+            idle = loop.turn() ? 0 : idle + 1;
+            if (idle == IDLE_TURNS || (idle > 0 && !loop.hasPollers())) {
+                return;
+            }
+        }
+        throw new AssertionError("the device is still at work after %d turns".formatted(MAX_TURNS));
+    }
+
+    private void settle() {
+        do {
+            work();
+            while (client.port().answer()) {
+                commit();
+            }
+        } while (loop.turn());
+    }
+
+    @Override
+    public long regionSize(int region) {
+        return device().regionInfo(region).size();
+    }
+
+    @Override
+    public int ioEventFds(int region) {
+        return regionSize(region) == 0 ? 0 : device().ioEventFds(region).size();
+    }
+
+    @Override
+    public int interrupts(int index) {
+        return device().irqInfo(index).count();
+    }
+
+    @Override
+    public boolean migrates() {
+        return device().migration() != null;
+    }
+
+    @Override
+    public List<RegisterSnapshot> registers(int region) {
+        return region > Region.BAR5 ? List.of() : device().registers(region);
+    }
+
+    @Override
+    public MemorySegment memory() {
+        return client.memory().asReadOnly();
+    }
+
+    @Override
+    public long memoryAt() {
+        return memoryAt;
+    }
+
+    @Override
+    public List<Request.MapDma> mappings() {
+        return client.mappings();
+    }
+
+    @Override
+    public void close() {
+        if (device != null) {
+            device.close();
+        }
+        if (segment != null) {
+            segment.close();
+        }
+        store.close();
+        arena.close();
+        client.close();
+    }
+}

@@ -1,0 +1,61 @@
+package dev.muser.testkit.restart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.muser.device.pci.DeviceFactory;
+import dev.muser.devices.conformance.Conformance;
+import dev.muser.devices.edu.Edu;
+import dev.muser.devices.idio16.Idio16;
+import dev.muser.devices.idio16.InputPattern;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.function.ToIntFunction;
+import org.junit.jupiter.api.Test;
+
+/** The devices that ship survive the death of their process. */
+class ShippedDevicesRestartTest {
+    private static final int SEEDS = Integer.getInteger("seeds", 8);
+
+    private static List<RestartSummary> check(
+            DeviceFactory factory, Supplier<RequestGenerator> generator) {
+        var summaries = new ArrayList<RestartSummary>();
+        for (int seed = 1; seed <= SEEDS; seed++) {
+            summaries.add(RestartCheck.of(factory).generator(generator).seed(seed).run());
+        }
+        System.out.println(summaries);
+        return summaries;
+    }
+
+    private static int sum(List<RestartSummary> summaries, ToIntFunction<RestartSummary> what) {
+        return summaries.stream().mapToInt(what).sum();
+    }
+
+    @Test
+    void shouldFindNothingInAnEdu() {
+        var summaries = check(Edu::new, EduRequests::new);
+        assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
+        assertThat(sum(summaries, RestartSummary::deathsAtWork)).isPositive();
+        assertThat(sum(summaries, RestartSummary::deathsAtStart)).isPositive();
+        assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
+        assertThat(sum(summaries, RestartSummary::messages)).isPositive();
+    }
+
+    @Test
+    void shouldFindNothingInADigitalBoardWithAnyOfItsPatterns() {
+        for (var pattern :
+                List.of(InputPattern.LOOPBACK, InputPattern.INVERTED, InputPattern.COUNTER)) {
+            var summaries = check(ctx -> new Idio16(ctx, pattern), VfioRequests::new);
+            assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
+            assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
+        }
+    }
+
+    @Test
+    void shouldFindNothingInTheConformanceDevice() {
+        var summaries = check(Conformance::new, VfioRequests::new);
+        assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
+        assertThat(sum(summaries, RestartSummary::deathsAtWork)).isPositive();
+        assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
+    }
+}

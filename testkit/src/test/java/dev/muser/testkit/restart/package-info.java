@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.testkit.restart;
+
+import org.jspecify.annotations.NullMarked;
