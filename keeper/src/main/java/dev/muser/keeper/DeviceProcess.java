@@ -10,6 +10,7 @@ final class DeviceProcess {
     private final Options options;
     private boolean ready;
     private boolean stopping;
+    private boolean hung;
     private long readySince;
     private long watchdog; // nanoseconds; 0 for none
     private long startDue;
@@ -68,6 +69,7 @@ final class DeviceProcess {
             stopDue = later(stopDue, until);
         }
         if (said.hung) {
+            hung = true;
             watchdogDue = Time.now();
         }
     }
@@ -105,6 +107,9 @@ final class DeviceProcess {
         }
         if (startDue <= now) {
             return "is not ready after ".concat(Words.time(options.startTimeout().toNanos()));
+        }
+        if (watchdogDue <= now && hung) {
+            return "asks for its end (WATCHDOG=trigger)";
         }
         if (watchdogDue <= now) {
             return "hangs (watchdog, ".concat(Words.time(watchdog)).concat(")");

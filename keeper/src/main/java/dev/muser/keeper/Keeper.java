@@ -2,7 +2,9 @@ package dev.muser.keeper;
 
 import dev.muser.linux.ChildProcess;
 import dev.muser.linux.Epoll;
+import dev.muser.linux.Errno;
 import dev.muser.linux.ExitStatus;
+import dev.muser.linux.OpenFiles;
 import dev.muser.linux.PidFd;
 import dev.muser.linux.Subreaper;
 import dev.muser.linux.SyscallException;
@@ -47,6 +49,9 @@ public final class Keeper implements AutoCloseable {
     /** Messages that a dead process may have left: far more than Linux queues. */
     private static final int LEGACY = 65_536;
 
+    /** How many it and its JVM open themselves, generously. */
+    private static final int OWN_DESCRIPTORS = 48;
+
     /** A shell's codes for a program that cannot be executed. */
     private static final int NO_PROGRAM = 126;
 
@@ -66,14 +71,25 @@ public final class Keeper implements AutoCloseable {
     private long startDue = Time.NEVER;
     private int code = -1;
 
-    /** Prepares a keeper; {@link #run} starts the device process. */
+    /**
+     * Prepares a keeper; {@link #run} starts the device process.
+     *
+     * @throws SyscallException EMFILE when the limit of open files leaves no room to keep any
+     */
     public Keeper(Options options) {
         this.options = options;
-        store = new Store(listener, options.capacity());
+        // what it promises to keep it must be able to open, besides its own
+        int room = (int) Math.min(options.capacity(), OpenFiles.limit() - OWN_DESCRIPTORS);
+        if (room < 1) {
+            throw new SyscallException(
+                    "keep descriptors: the limit of open files is too low (ulimit -n)",
+                    Errno.EMFILE);
+        }
+        store = new Store(listener, room);
         deaths = new Deaths(options.deaths(), options.within().toNanos());
         environment = new HashMap<>(options.environment());
         environment.put("NOTIFY_SOCKET", listener.address());
-        environment.put("FDSTORE", Integer.toString(options.capacity()));
+        environment.put("FDSTORE", Integer.toString(room));
         environment.remove("WATCHDOG_USEC");
         if (!options.watchdog().isZero()) {
             environment.put("WATCHDOG_USEC", Long.toString(options.watchdog().toNanos() / 1000));

@@ -27,7 +27,6 @@ final class Notification {
     long watchdog = NONE; // microseconds
     long extension = NONE; // microseconds
     @Nullable String name;
-    @Nullable String status;
 
     private Notification() {}
 
@@ -70,11 +69,12 @@ final class Notification {
                 hung |= value.equals("trigger");
             }
             case "FDNAME" -> name = name == null ? value : name;
-            case "STATUS" -> status = status == null ? value : status;
             case "MAINPID" -> mainPid = mainPid == NONE ? number(value) : mainPid;
             case "WATCHDOG_USEC" -> watchdog = watchdog == NONE ? number(value) : watchdog;
             case "EXTEND_TIMEOUT_USEC" -> extension = extension == NONE ? number(value) : extension;
-            default -> {} // FDPOLL: nothing is polled here; BARRIER: its descriptor is closed
+            // FDPOLL: nothing is polled here; BARRIER: its descriptor is closed; STATUS: nobody
+            // asks
+            default -> {}
         }
     }
 

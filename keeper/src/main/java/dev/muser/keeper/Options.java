@@ -16,7 +16,7 @@ import java.util.Map;
  * @param within see {@code deaths}
  * @param steady a process that dies after it has been ready for so long has not died in a loop
  * @param startTimeout how long it may take to be ready; zero for ever
- * @param stopTimeout how long it may take to end when it is told to
+ * @param stopTimeout how long it may take to end when it is told to; zero for ever
  * @param handoverTimeout how long a spare may take to take over
  */
 public record Options(
@@ -52,7 +52,7 @@ public record Options(
         var steady = Duration.ofSeconds(2);
         var startTimeout = Duration.ofSeconds(90);
         var stopTimeout = Duration.ofSeconds(10);
-        var handoverTimeout = Duration.ofSeconds(1);
+        var handoverTimeout = Duration.ofSeconds(2);
         int at = 0;
         for (; at < arguments.length && !arguments[at].equals("--"); at++) {
             var argument = arguments[at];

@@ -5,11 +5,13 @@ import dev.muser.linux.Fd;
 import dev.muser.linux.SyscallException;
 import dev.muser.service.HandoverException;
 import dev.muser.service.StandbyProcess;
+import java.time.Duration;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A second process that is kept warm, to go on when the first one dies. */
 final class Spare {
+    private static final Duration MOMENT = Duration.ofMillis(100);
     private static final long FIRST_PAUSE = 1_000_000_000L;
     private static final long LONGEST_PAUSE = 60_000_000_000L;
 
@@ -88,8 +90,7 @@ final class Spare {
         }
         try {
             if (standby.process().poll() != null) {
-                var status = String.valueOf(standby.process().poll());
-                throw new HandoverException("it has died (".concat(status).concat(")"));
+                throw new HandoverException("it has died");
             }
             if (standby.isWarm() && !warm) {
                 warm = true;
@@ -100,7 +101,12 @@ final class Spare {
                 throw new HandoverException("it does not come up");
             }
         } catch (HandoverException e) {
-            failed(e.getMessage());
+            // its end of the channel is closed a little before it has ended
+            var status = standby.process().await(MOMENT);
+            failed(
+                    status == null
+                            ? e.getMessage()
+                            : "it has died (".concat(status.toString()).concat(")"));
         }
     }
 

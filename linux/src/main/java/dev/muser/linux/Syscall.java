@@ -64,6 +64,7 @@ final class Syscall {
     static final int EPOLL_CREATE1 = 291;
     static final int PIPE2 = 293;
     static final int SENDMMSG = 307;
+    static final int PRLIMIT64 = 302;
     static final int MEMFD_CREATE = 319;
     static final int PREADV2 = 327;
     static final int PWRITEV2 = 328;

@@ -177,4 +177,14 @@ class FdTest {
             }
         }
     }
+
+    @Test
+    void shouldKnowHowManyAProcessMayOpen() throws IOException {
+        var line =
+                Files.readAllLines(Path.of("/proc/self/limits")).stream()
+                        .filter(each -> each.startsWith("Max open files"))
+                        .findFirst()
+                        .orElseThrow();
+        assertThat(line).matches("Max open files +" + OpenFiles.limit() + " .*");
+    }
 }
