@@ -7,6 +7,7 @@ import dev.muser.linux.ChildProcess;
 import dev.muser.linux.Fd;
 import dev.muser.linux.FileStatus;
 import dev.muser.linux.MemoryFile;
+import dev.muser.linux.PidFd;
 import dev.muser.linux.UnixSocket;
 import java.lang.foreign.Arena;
 import java.time.Duration;
@@ -222,6 +223,22 @@ class HandoverTest {
                 .isThrownBy(other::get)
                 .withCauseInstanceOf(HandoverException.class);
         assertThat(taken).isNotDone();
+    }
+
+    @Test
+    void shouldGoOnOnlyWhenTheProcessBeforeHasEnded() throws Exception {
+        try (var predecessor = PidFd.open(giver.process().pid())) {
+            var other =
+                    elsewhere(() -> {
+                        standby.await(files -> null);
+                        standby.confirm();
+                        return predecessor.awaitExit(Duration.ZERO);
+                    });
+            giver.handOver(make(1), LONG);
+            giver.go(predecessor);
+            predecessor.signal(PidFd.SIGKILL);
+            assertThat(other.get()).as("whether it had ended").isTrue();
+        }
     }
 
     @Test
