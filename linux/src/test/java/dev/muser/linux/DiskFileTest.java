@@ -58,6 +58,25 @@ class DiskFileTest {
     }
 
     @Test
+    void shouldReadWithoutWaitingWhatIsInMemoryAndNothingElse() throws IOException {
+        var path = folder.resolve("cached");
+        Files.write(path, new byte[] {1, 2, 3, 4});
+        var vector = new IoVector(1);
+        try (var file = DiskFile.open(path, DiskFile.READ_ONLY);
+                var pipe = Pipe.create();
+                var arena = Arena.ofConfined()) {
+            var bytes = arena.allocate(8);
+            vector.add(bytes.address(), 8);
+            assertThat(DiskFile.readCached(file, 1, vector)).isEqualTo(3);
+            assertThat(bytes.asSlice(0, 3).toArray(JAVA_BYTE)).containsExactly(2, 3, 4);
+            assertThat(DiskFile.readCached(file, 4, vector)).isZero();
+            pipe.source().nonBlocking(false); // where another read would wait
+            assertThat(DiskFile.readCached(pipe.source(), -1, vector)).isEqualTo(-Errno.EAGAIN);
+            assertThat(DiskFile.readCached(pipe.sink(), -1, vector)).isEqualTo(-Errno.EBADF);
+        }
+    }
+
+    @Test
     void shouldLockAgainstOthersOfThisProcessToo() throws IOException {
         var path = file(512);
         try (var first = DiskFile.open(path, DiskFile.READ_WRITE);

@@ -216,6 +216,26 @@ class IoUringTest {
     }
 
     @Test
+    void shouldBeginNoMoreThanItIsToldTo() {
+        try (var file = MemoryFile.create("ring", SIZE);
+                var ring = IoUring.open(file, 4)) {
+            for (int i = 0; i < 3; i++) {
+                ring.write(i * 8L, filled(8, i).address(), 8, 0, i);
+            }
+            assertThat(ring.submit(2)).isZero();
+            assertThat(ring.prepared()).isEqualTo(1);
+            assertThat(ring.submit(2)).isZero();
+            assertThat(ring.prepared()).isZero();
+            for (int i = 0; i < 3; i++) {
+                while (!ring.reap()) {
+                    assertThat(ring.await()).isZero();
+                }
+                assertThat(ring.result()).isEqualTo(8);
+            }
+        }
+    }
+
+    @Test
     void shouldDozeUntilSomethingCompletesOrTheTimeIsOver() {
         try (var pipe = Pipe.create();
                 var ring = IoUring.open(pipe.source(), 4)) {
