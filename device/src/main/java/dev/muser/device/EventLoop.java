@@ -29,10 +29,10 @@ public interface EventLoop {
     Poller poller(BooleanSupplier work);
 
     /**
-     * Hot. Whether at most one poller is started: what it waits for, nobody else does, and it may
-     * well sleep for some microseconds.
+     * Hot. Whether no poller has found work for many turns: one that waits for the system may well
+     * sleep for some tens of microseconds.
      */
-    default boolean hasOnePoller() {
+    default boolean isQuiet() {
         return false;
     }
 

@@ -479,8 +479,8 @@ public final class DeviceServer implements AutoCloseable {
         }
 
         @Override
-        public boolean hasOnePoller() {
-            return real.hasOnePoller();
+        public boolean isQuiet() {
+            return real.isQuiet();
         }
 
         @Override

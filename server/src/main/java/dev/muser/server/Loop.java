@@ -39,6 +39,9 @@ public final class Loop implements EventLoop, AutoCloseable {
      */
     private static final int POLLS_PER_LOOK = 32;
 
+    /** After so many turns without work, some tens of microseconds, it is quiet. */
+    private static final int QUIET = 256;
+
     private final LoopPolicy policy;
     private final Thread thread;
     private final CompletableFuture<Void> started = new CompletableFuture<>();
@@ -63,6 +66,7 @@ public final class Loop implements EventLoop, AutoCloseable {
     private final Buffers buffers = new Buffers();
     private final Consumer<Runnable> guard = this::runSafely;
     private final LogLimit logLimit = new LogLimit();
+    private int quietTurns;
     private volatile boolean stopping;
 
     private Loop(String name, LoopPolicy policy, OptionalInt cpu) {
@@ -153,8 +157,8 @@ public final class Loop implements EventLoop, AutoCloseable {
     }
 
     @Override
-    public boolean hasOnePoller() {
-        return pollers.size() <= 1;
+    public boolean isQuiet() {
+        return quietTurns >= QUIET;
     }
 
     /**
@@ -306,6 +310,7 @@ public final class Loop implements EventLoop, AutoCloseable {
                     untilLook--;
                 }
             }
+            quietTurns = worked ? 0 : quietTurns + 1;
             if (worked && spin > 0) {
                 lastWork = System.nanoTime();
             }

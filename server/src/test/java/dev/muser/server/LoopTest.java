@@ -19,6 +19,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -288,6 +289,33 @@ final class LoopTest extends ServerTest {
         int closed = calls.get();
         client.expectServed();
         assertThat(calls).as("calls after its end").hasValue(closed);
+    }
+
+    @Test
+    void shouldBeQuietOnceNobodyHasFoundWorkForLong() throws Exception {
+        var loop = loop(LoopPolicy.BLOCKING);
+        var quietAgain = new CountDownLatch(2);
+        var quietAfterWork = new AtomicInteger();
+        on(
+                loop,
+                () ->
+                        loop.poll(
+                                new BooleanSupplier() {
+                                    private boolean worked;
+
+                                    @Override
+                                    public boolean getAsBoolean() {
+                                        boolean quiet = loop.isQuiet();
+                                        quietAfterWork.addAndGet(worked && quiet ? 1 : 0);
+                                        worked = quiet && quietAgain.getCount() > 0;
+                                        if (quiet) {
+                                            quietAgain.countDown();
+                                        }
+                                        return worked;
+                                    }
+                                }));
+        await(quietAgain);
+        assertThat(quietAfterWork).as("quiet in the turn after work").hasValue(0);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.muser.devices.storage;
 
 import dev.muser.device.EventLoop;
+import dev.muser.linux.DiskFile;
 import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
@@ -10,6 +11,7 @@ import dev.muser.linux.SyscallException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * System calls by io_uring, on the loop's thread. While the disk polls, the ring is all there is to
@@ -22,8 +24,20 @@ final class UringEngine implements FileEngine {
     /** After so many rounds the loop does something else first. */
     private static final int ROUNDS = 16;
 
-    /** After so many looks at the ring in vain, the kernel's workers have the CPU. */
-    private static final int LOOKS = 16;
+    /** After so many looks at the ring in vain, workers of this process have the CPU. */
+    private static final int LOOKS_TO_YIELD = 2;
+
+    /** After so many, some 100 microseconds, anybody who waits for it. */
+    private static final int LOOKS_TO_DOZE = 1000;
+
+    /**
+     * So many direct calls begin at a time: the disk has the first while the next are made ready. A
+     * virtual disk may need 10 microseconds for each call; to hear of 32 at once costs it 80.
+     */
+    private static final int DIRECT_AT_A_TIME = 2;
+
+    /** So many reads go by the ring after one that was not in the page cache. */
+    private static final int READS_AFTER_MISS = 16;
 
     /** What the page cache has is copied while calls begin. */
     private static final long CACHED_AT_ONCE = 1L << 20;
@@ -38,6 +52,7 @@ final class UringEngine implements FileEngine {
     private static final long DOZE = 30_000;
 
     private final FileStorage storage;
+    private final Fd file;
     private final boolean direct;
     private final Transfer[] transfers;
     private final IoUring ring;
@@ -47,7 +62,13 @@ final class UringEngine implements FileEngine {
     private final EventLoop.Registration watch;
     private final Runnable again = this::kickAgain;
 
-    /** Calls under way that take workers of the kernel. */
+    /** The only read that has come since the last kick: perhaps the page cache has it. */
+    private @Nullable Transfer lone;
+
+    /** Reads that go by the ring in any case. */
+    private int readsByRing;
+
+    /** Calls under way that may take workers of the kernel. */
     private int workers;
 
     private int looks;
@@ -61,6 +82,7 @@ final class UringEngine implements FileEngine {
     UringEngine(
             FileStorage storage, Fd file, boolean direct, Transfer[] transfers, EventLoop loop) {
         this.storage = storage;
+        this.file = file;
         this.direct = direct;
         this.transfers = transfers;
         this.loop = loop;
@@ -83,6 +105,26 @@ final class UringEngine implements FileEngine {
 
     @Override
     public void begin(Transfer t) {
+        if (!direct && t.call == Transfer.Call.READ && ring.prepared() == 0 && lone == null) {
+            if (readsByRing == 0) {
+                lone = t;
+                return;
+            }
+            readsByRing--;
+        }
+        prepareLone();
+        prepare(t);
+    }
+
+    private void prepareLone() {
+        var t = lone;
+        if (t != null) {
+            lone = null;
+            prepare(t);
+        }
+    }
+
+    private void prepare(Transfer t) {
         workers += workersFor(t);
         switch (t.call) {
             case READ -> {
@@ -110,8 +152,31 @@ final class UringEngine implements FileEngine {
         return t.call == Transfer.Call.READ ? 0 : 1;
     }
 
+    /** Hot. Makes a read without the ring, which takes longer than to copy 4 KiB. */
+    private void readLone() {
+        if (lone == null || draining) {
+            return;
+        }
+        draining = true;
+        try {
+            for (var t = lone; t != null; t = lone) {
+                lone = null;
+                long result = DiskFile.readCached(file, t.position, t.vector);
+                if (result > 0) {
+                    storage.finished(t, result);
+                } else { // the ring waits for the disk, or says what is wrong
+                    readsByRing = READS_AFTER_MISS;
+                    prepare(t);
+                }
+            }
+        } finally {
+            draining = false;
+        }
+    }
+
     @Override
     public void kick() {
+        readLone();
         boolean more = ring.prepared() > 0;
         while (more) {
             // what completes at once, as reads from the page cache do, need wake nobody
@@ -123,6 +188,7 @@ final class UringEngine implements FileEngine {
                 ring.notify(true);
             }
             drain();
+            readLone();
             // the next calls of what has completed; and what completed while nobody was notified
             more =
                     begun
@@ -139,7 +205,12 @@ final class UringEngine implements FileEngine {
 
     /** Returns whether all was begun; else it is tried again later. */
     private boolean submit() {
-        int result = ring.submit();
+        int result;
+        int before;
+        do {
+            before = ring.prepared();
+            result = ring.submit(direct ? DIRECT_AT_A_TIME : before);
+        } while (result == 0 && ring.prepared() > 0 && ring.prepared() < before);
         if (result != 0
                 && result != -Errno.EINTR
                 && result != -Errno.EAGAIN
@@ -163,23 +234,28 @@ final class UringEngine implements FileEngine {
         }
         if (any) {
             looks = 0;
-        } else if (polling && workers > 0 && ++looks >= LOOKS) {
-            looks = 0;
-            makeRoom();
-            any = drain();
+        } else if (polling && ring.underWay() > 0) {
+            makeRoom(++looks);
         }
         return any;
     }
 
     /**
-     * Workers of the kernel write, and complete what was written, maybe on this CPU. Those who
-     * write to the page cache belong to this process: for them it is enough to yield. Those who
-     * complete direct writes do so where the disk's interrupt came, and do not: before the
-     * scheduler takes a CPU from a process that only yields, milliseconds can pass.
+     * Lets others have this CPU who complete what this one waits for. Those who write to the page
+     * cache belong to this process, and to this CPU if the loop does: for them it is enough to
+     * yield, and a timer would cost more than they do. Those who start and complete direct calls
+     * may not: before the scheduler takes a CPU from a process that only yields, milliseconds can
+     * pass. That is rare, and so is this sleep.
      */
     @SuppressWarnings("ThreadPriorityCheck") // nothing is right or wrong by it, only fast or slow
-    private void makeRoom() {
-        if (!direct || !loop.hasOnePoller() || !ring.doze(DOZE)) {
+    private void makeRoom(int vainLooks) {
+        if (vainLooks >= LOOKS_TO_DOZE && loop.isQuiet()) {
+            looks = 0;
+            if (ring.doze(DOZE)) {
+                return;
+            }
+        }
+        if (workers > 0 && vainLooks % LOOKS_TO_YIELD == 0) {
             Thread.yield();
         }
     }
