@@ -138,7 +138,7 @@ public final class DiskFile {
      */
     public static long write(Fd fd, long position, IoVector from, int flags) {
         try {
-            return Syscall.repeatable(
+            return Syscall.call( // not twice: the first may have told of an earlier write's error
                     Syscall.PWRITEV2,
                     fd.number(),
                     from.address(),

@@ -119,9 +119,10 @@ final class Syscall {
     }
 
     /**
-     * Hot. As {@link #call}, for a call that can well be made twice when it fails: at first without
-     * errno. The JVM copies an object to capture errno, and only its best compiled code does not
-     * allocate that; C2 gives up 15 calls deep, as a disk's are.
+     * Hot. As {@link #call}, for a call that can well be made twice when it fails, with nothing
+     * that is told once only: at first without errno. The JVM copies an object to capture errno,
+     * and only its best compiled code does not allocate that; C2 gives up 15 calls deep, as a
+     * disk's are.
      */
     static long repeatable(int number, long a, long b, long c, long d, long e, long f) {
         long result;
