@@ -281,6 +281,9 @@ public final class DeviceServer implements AutoCloseable {
         var client = kept.connection();
         try {
             if (client != null) {
+                if (!kept.hasSession()) { // it was being taken on
+                    kept.beginKept();
+                }
                 begin(UnixSocket.adopt(client));
                 Objects.requireNonNull(session).resume(kept);
             }
@@ -295,7 +298,7 @@ public final class DeviceServer implements AutoCloseable {
                 client.close();
             }
         }
-        if (kept.hadClient() && session == null) {
+        if (kept.hasSession() && session == null) {
             kept.device().detach();
             kept.end();
         }
@@ -383,7 +386,7 @@ public final class DeviceServer implements AutoCloseable {
     private void begin(UnixSocket client) {
         var served = Objects.requireNonNull(device);
         var kept = keep;
-        if (kept != null && !kept.hadClient()) {
+        if (kept != null && !kept.hasSession()) {
             kept.begin(client);
         }
         Session fresh;

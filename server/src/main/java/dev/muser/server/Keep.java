@@ -27,8 +27,10 @@ final class Keep implements AutoCloseable {
     private static final int FEATURES = 32;
     private static final int DMA_IDS = 64;
 
+    private static final int NONE = 0;
     private static final int CONNECTED = 1;
     private static final int NEGOTIATED = 2;
+    private static final int OVER = 3;
     private static final int WRITE_MULTIPLE = 1;
     private static final int TWIN_SOCKET = 2;
 
@@ -73,6 +75,14 @@ final class Keep implements AutoCloseable {
 
     /** Notes that a client has connected: a successor goes on with it. */
     void begin(UnixSocket client) {
+        session.setLong(PHASE, NONE); // from here on a connection that is kept is this one
+        session.commit();
+        store.put(CONNECTION, client.fd());
+        beginKept();
+    }
+
+    /** The same for a client that a process before this one has kept, and no more. */
+    void beginKept() {
         for (var stream : new String[] {"main", TWIN}) {
             for (var part : new String[] {".in", ".out", ".fds"}) {
                 var area = segment.area(stream + part);
@@ -81,7 +91,6 @@ final class Keep implements AutoCloseable {
                 }
             }
         }
-        store.put(CONNECTION, client.fd());
         session.setLong(PHASE, CONNECTED);
         session.commit();
     }
@@ -112,12 +121,13 @@ final class Keep implements AutoCloseable {
 
     /** Returns the client that a process before this one had; null when it had none. */
     @Nullable Fd connection() {
-        return session.getLong(PHASE) == 0 ? null : store.get(CONNECTION);
+        return session.getLong(PHASE) == OVER ? null : store.get(CONNECTION);
     }
 
-    /** Whether a process before this one had a client, also when that is not kept. */
-    boolean hadClient() {
-        return session.getLong(PHASE) != 0;
+    /** Whether a session has begun and is not over, in this process or one before it. */
+    boolean hasSession() {
+        long phase = session.getLong(PHASE);
+        return phase == CONNECTED || phase == NEGOTIATED;
     }
 
     /** Returns what that client has agreed on; null when it had not yet. */
@@ -166,11 +176,15 @@ final class Keep implements AutoCloseable {
 
     /** Notes that the session is over. The device has been detached. */
     void end() {
-        session.setLong(PHASE, 0);
+        session.setLong(PHASE, OVER);
         for (int at = DMA_IDS; at < DMA_IDS + KeptDmaIds.SIZE; at += 8) {
             session.setLong(at, 0);
         }
         commit();
+        forgetClient();
+    }
+
+    private void forgetClient() {
         store.remove(CONNECTION);
         store.remove(TWIN);
         descriptors.forgetUnused();
@@ -179,6 +193,9 @@ final class Keep implements AutoCloseable {
     /** Says that a successor can go on from here, and forgets what it does not need. */
     void ready() {
         segment.ready();
+        if (!hasSession()) {
+            forgetClient();
+        }
         descriptors.forgetUnused();
     }
 

@@ -107,6 +107,7 @@ final class KeptOutput extends Output {
         if (head == tail) {
             return true;
         }
+        area.beforeNow();
         area.commit(); // what leaves is there to stay
         boolean all = super.flush(sender);
         if (all) {

@@ -15,23 +15,46 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 
-/** A device whose process is said to die: its loop stops where it is, and another one goes on. */
+/**
+ * A device whose process is said to die: its loop stops where it is, for good, and another one goes
+ * on. Only when all is over do the dead come to an end, so that nothing of them is left.
+ */
 final class KeptServer implements AutoCloseable {
+    /** Ends what is dead. */
+    private static final class Over extends Error {
+        private static final long serialVersionUID = 1L;
+    }
+
     final LocalStore store = new LocalStore();
     private final Path directory;
     private final DeviceFactory factory;
     private final ServerOptions options;
-    private final List<Loop> frozen = new ArrayList<>();
+    private final Steps steps;
+    private final List<Loop> loops = new ArrayList<>();
     private final CountDownLatch over = new CountDownLatch(1);
-    private Loop loop;
+    private final Semaphore deaths = new Semaphore(0);
     private DeviceServer server;
 
+    /** Decides when a process dies. */
+    interface Steps {
+        /** Whether the process dies before its next step. On the loop's thread. */
+        boolean isLast();
+    }
+
     KeptServer(DeviceFactory factory, ServerOptions options) throws IOException {
+        this(factory, options, () -> false);
+    }
+
+    /**
+     * @param steps is asked before each change of the state and each commit
+     */
+    KeptServer(DeviceFactory factory, ServerOptions options, Steps steps) throws IOException {
         directory = Files.createTempDirectory("muser-kept");
         this.factory = factory;
         this.options = options;
-        loop = Loop.start("kept-0", LoopPolicy.BLOCKING, OptionalInt.empty());
+        this.steps = steps;
         server = serve();
     }
 
@@ -40,36 +63,67 @@ final class KeptServer implements AutoCloseable {
     }
 
     private DeviceServer serve() {
+        var loop = Loop.start("kept-" + loops.size(), LoopPolicy.BLOCKING, OptionalInt.empty());
+        loops.add(loop);
         return DeviceServer.keep(
                 loop,
-                (eventLoop, home) -> PciDevice.create(factory, eventLoop, home),
+                (eventLoop, home) -> {
+                    home.segment().onStep(new Life());
+                    return PciDevice.create(factory, eventLoop, home);
+                },
                 socket(),
                 options,
                 new Keeping("a test's", store));
     }
 
+    /** What a process is asked before each step. */
+    private final class Life implements Runnable {
+        private boolean dead;
+
+        @Override
+        public void run() {
+            // between accepting a client and keeping it nobody could go on with it
+            boolean dies = !dead && store.names().contains("conn") && steps.isLast();
+            if (dies && over.getCount() != 0) {
+                dead = true;
+                beDead();
+            }
+            if (dead) {
+                throw new Over();
+            }
+        }
+    }
+
+    private void beDead() {
+        deaths.release();
+        boolean waiting = true;
+        while (waiting) {
+            try {
+                over.await();
+                waiting = false;
+            } catch (InterruptedException e) {
+                // it is dead
+            }
+        }
+    }
+
     /** The process dies, between two requests; nothing is closed. */
     void die() throws InterruptedException {
-        var stopped = new CountDownLatch(1);
-        loop.execute(() -> {
-            stopped.countDown();
-            boolean interrupted = true;
-            while (interrupted) {
-                try {
-                    over.await();
-                    interrupted = false;
-                } catch (InterruptedException e) {
-                    // it is dead
-                }
-            }
-        });
-        stopped.await();
-        frozen.add(loop);
+        loops.getLast().execute(this::beDead);
+        awaitDeath();
+    }
+
+    void awaitDeath() throws InterruptedException {
+        deaths.acquire();
+    }
+
+    /** Whether one has died since the last time. */
+    boolean hasDied() {
+        return deaths.tryAcquire();
     }
 
     /** Another process is started. */
     void startAgain() {
-        loop = Loop.start("kept-" + frozen.size(), LoopPolicy.BLOCKING, OptionalInt.empty());
         server = serve();
     }
 
@@ -80,10 +134,10 @@ final class KeptServer implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        over.countDown();
         server.close();
-        loop.close();
         store.close();
-        // What is dead stays so: its end would take what is no longer its own.
+        loops.forEach(Loop::close);
         Files.deleteIfExists(socket());
         Files.delete(directory);
     }
