@@ -50,8 +50,9 @@ public sealed interface Request {
     record DisableIrqs(int index) implements Request {}
 
     /**
-     * The client signals an eventfd that it has installed to mask or unmask; settles first. Without
-     * such an eventfd nothing happens.
+     * The client signals an eventfd that it has installed to mask or unmask; settles first and
+     * afterwards, since who signals two of them has no say in their order. Without such an eventfd
+     * nothing happens.
      */
     record SignalEventFd(int index, IrqAction action, int vector) implements Request {}
 
@@ -120,6 +121,14 @@ public sealed interface Request {
                     StoreMapped _,
                     Expire _ ->
                     true;
+            default -> false;
+        };
+    }
+
+    /** Whether it is settled before the next request. */
+    default boolean settlesAfterwards() {
+        return switch (this) {
+            case Settle _, SignalEventFd _, Expire _ -> true;
             default -> false;
         };
     }

@@ -182,7 +182,7 @@ public final class RestartCheck {
                 if (!(request instanceof Request.Settle)) {
                     both(request);
                 }
-                if (request instanceof Request.Settle || request instanceof Request.Expire) {
+                if (request.settlesAfterwards()) {
                     settle();
                 }
             }
