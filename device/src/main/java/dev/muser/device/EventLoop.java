@@ -5,7 +5,8 @@ import java.util.function.BooleanSupplier;
 
 /**
  * The thread of a device, as the device sees it. Everything that is registered here runs on that
- * thread, between the client's requests.
+ * thread, between the client's requests. It ends with the process: a device that outlives it
+ * registers again in {@link dev.muser.device.pci.Device#restored}.
  */
 public interface EventLoop {
 

@@ -65,11 +65,23 @@ final class CheckLoop implements EventLoop {
         commit.run();
     }
 
-    /** Lets all timers that are armed expire, those with the shortest time first. */
-    void expire() {
-        var due = new ArrayList<>(armed);
-        due.sort(Comparator.comparingLong(timer -> timer.nanoseconds));
-        for (var timer : due) {
+    /** Returns how many timers would expire. */
+    int due(boolean all) {
+        return dueTimers(all).size();
+    }
+
+    private List<CheckTimer> dueTimers(boolean all) {
+        long shortest =
+                armed.stream().mapToLong(timer -> timer.nanoseconds).min().orElse(Long.MAX_VALUE);
+        return armed.stream()
+                .filter(timer -> all || timer.nanoseconds == shortest)
+                .sorted(Comparator.comparingLong(timer -> timer.nanoseconds))
+                .toList();
+    }
+
+    /** Lets timers expire: those with the shortest time, or all, in the order of their time. */
+    void expire(boolean all) {
+        for (var timer : dueTimers(all)) {
             if (armed.remove(timer)) {
                 run(timer.task);
             }

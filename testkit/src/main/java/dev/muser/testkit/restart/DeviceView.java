@@ -17,6 +17,9 @@ public interface DeviceView {
     /** Returns how many interrupts an index has. */
     int interrupts(int index);
 
+    /** Returns how many timers are armed. */
+    int timers();
+
     /** Whether it can migrate ({@link VfioDevice#migration}). */
     boolean migrates();
 

@@ -94,8 +94,11 @@ public sealed interface Request {
     /** The loop turns and messages are answered until all is quiet. Then the devices must agree. */
     record Settle() implements Request {}
 
-    /** So much time passes that every timer that is armed expires; settles first and afterwards. */
+    /** The timer that was armed for the shortest time expires; settles first and afterwards. */
     record Expire() implements Request {}
+
+    /** All timers that are armed expire; settles first and afterwards. */
+    record ExpireAll() implements Request {}
 
     /** Returns a write of the low {@code count} bytes, 1 to 8, of {@code value}. */
     static Write write(int region, long offset, int count, long value) {
@@ -119,7 +122,8 @@ public sealed interface Request {
                     Reconnect _,
                     Store _,
                     StoreMapped _,
-                    Expire _ ->
+                    Expire _,
+                    ExpireAll _ ->
                     true;
             default -> false;
         };
@@ -128,7 +132,7 @@ public sealed interface Request {
     /** Whether it is settled before the next request. */
     default boolean settlesAfterwards() {
         return switch (this) {
-            case Settle _, SignalEventFd _, Expire _ -> true;
+            case Settle _, SignalEventFd _, Expire _, ExpireAll _ -> true;
             default -> false;
         };
     }

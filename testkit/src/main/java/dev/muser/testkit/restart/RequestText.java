@@ -40,7 +40,8 @@ final class RequestText {
                                     m.shared() ? "shared" : "by message");
             case Request.Settle _ -> "waiting until all is quiet";
             case Request.Work _ -> "turns of the loop";
-            case Request.Expire _ -> "expiry of all timers";
+            case Request.Expire _ -> "expiry of the next timer";
+            case Request.ExpireAll _ -> "expiry of all timers";
             default -> request.toString();
         };
     }

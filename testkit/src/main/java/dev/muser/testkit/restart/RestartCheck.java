@@ -208,13 +208,14 @@ public final class RestartCheck {
 
         private void both(Request request) {
             note(RequestText.of(request, reference));
+            boolean canDie = reference.canDieIn(request);
             var expected = handle(reference, request);
             int steps = reference.fuse().takeSteps();
             if (fate.nextInt(8) == 0) {
                 note("    restarted");
                 restart();
             }
-            boolean dies = steps != 0 && fate.nextInt(5) == 0;
+            boolean dies = canDie && steps != 0 && fate.nextInt(5) == 0;
             var actual = handleAndDie(request, steps, dies ? 1 + fate.nextInt(steps) : 0);
             if (!expected.equals(actual)) {
                 var differences = comparison.device();
@@ -263,7 +264,8 @@ public final class RestartCheck {
         private boolean isWork(Request request) {
             return request instanceof Request.Work
                     || request instanceof Request.Settle
-                    || request instanceof Request.Expire;
+                    || request instanceof Request.Expire
+                    || request instanceof Request.ExpireAll;
         }
 
         private void restart() {

@@ -125,6 +125,18 @@ final class Twin implements DeviceView, AutoCloseable {
         return reply;
     }
 
+    /**
+     * Whether a process can die in the middle of the request, and the next one know what is left of
+     * it: which of several timers have expired nobody can tell.
+     */
+    boolean canDieIn(Request request) {
+        return switch (request) {
+            case Request.Expire _ -> loop.due(false) <= 1;
+            case Request.ExpireAll _ -> loop.due(true) <= 1;
+            default -> true;
+        };
+    }
+
     private Reply perform(Request request) {
         var d = device();
         switch (request) {
@@ -156,7 +168,8 @@ final class Twin implements DeviceView, AutoCloseable {
             case Request.StoreMapped s -> client.storeMapped(d, s);
             case Request.Work _ -> work();
             case Request.Settle _ -> settle();
-            case Request.Expire _ -> loop.expire();
+            case Request.Expire _ -> loop.expire(false);
+            case Request.ExpireAll _ -> loop.expire(true);
         }
         return Reply.DONE;
     }
@@ -221,6 +234,11 @@ final class Twin implements DeviceView, AutoCloseable {
     @Override
     public int interrupts(int index) {
         return device().irqInfo(index).count();
+    }
+
+    @Override
+    public int timers() {
+        return loop.due(true);
     }
 
     @Override

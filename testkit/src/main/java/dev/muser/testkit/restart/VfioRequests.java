@@ -55,24 +55,24 @@ public final class VfioRequests implements RequestGenerator {
         int choice = random.nextInt(200);
         if (choice < 50) {
             return read(random, device);
-        } else if (choice < 110) {
+        } else if (choice < 105) {
             return write(random, device);
-        } else if (choice < 140) {
+        } else if (choice < 130) {
             return new Request.Settle();
-        } else if (choice < 150) {
+        } else if (choice < 138) {
             return new Request.Work();
-        } else if (choice < 172) {
+        } else if (choice < 150 && device.timers() != 0) {
+            return random.nextBoolean() ? new Request.Expire() : new Request.ExpireAll();
+        } else if (choice < 174) {
             return interrupts(random, device);
-        } else if (choice < 184) {
-            return memory(random, device);
         } else if (choice < 188) {
-            return new Request.Expire();
+            return memory(random, device);
         } else if (choice < 190) {
             return new Request.Reset();
         } else if (choice < 191) {
             return new Request.Reconnect();
-        } else if (choice < 194) {
-            return migration(random, device);
+        } else if (choice < 194 && device.migrates()) {
+            return migration(random);
         }
         return mapped(random, device);
     }
@@ -238,10 +238,7 @@ public final class VfioRequests implements RequestGenerator {
         return new Request.Store(iova, bytes(random, 1 + random.nextInt((int) PAGE)));
     }
 
-    private Request migration(Random random, DeviceView device) {
-        if (!device.migrates()) {
-            return new Request.Work();
-        }
+    private Request migration(Random random) {
         for (int i = random.nextInt(4); i > 0; i--) {
             due.add(
                     random.nextBoolean()

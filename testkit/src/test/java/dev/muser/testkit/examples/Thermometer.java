@@ -6,6 +6,7 @@ import dev.muser.device.pci.DeviceContext;
 import dev.muser.device.pci.Interrupt;
 import dev.muser.device.pci.MsiX;
 import dev.muser.device.pci.Register;
+import dev.muser.device.pci.StateField;
 import dev.muser.device.pci.Width;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -22,6 +23,7 @@ final class Thermometer implements Device {
     private final Register limit;
     private final Register logAddress;
     private final Register reading;
+    private final StateField logging;
 
     Thermometer(DeviceContext ctx) {
         this.ctx = ctx;
@@ -39,6 +41,8 @@ final class Thermometer implements Device {
         reading = registers.register("READING", 0x0c, Width.U32).readOnly();
         logAddress = registers.register("LOG_ADDRESS", 0x10, Width.U64).readWrite();
 
+        logging = ctx.state().field("logging", Width.U8);
+
         ctx.bar(2, 4096); // where the MSI-X table is
         ctx.capability(new MsiX(1, 2));
         alarm = ctx.interrupt(0);
@@ -55,13 +59,22 @@ final class Thermometer implements Device {
             alarm.raise();
         }
         if (logAddress.get() != 0) {
-            var entry = Arena.ofAuto().allocate(4);
-            entry.set(ValueLayout.JAVA_INT, 0, degrees);
-            ctx.memory().write(logAddress.get(), entry, errno -> logged(errno));
+            logging.set(1);
+            log();
         }
     }
 
+    private void log() {
+        var entry = Arena.ofAuto().allocate(4);
+        entry.set(ValueLayout.JAVA_INT, 0, (int) reading.get());
+        ctx.memory().write(logAddress.get(), entry, errno -> logged(errno));
+    }
+
     private void logged(int errno) {
+        if (logging.get() == 0) {
+            return; // a reset came first
+        }
+        logging.set(0);
         if (errno == 0) {
             logAddress.set(logAddress.get() + 4);
         } else {
@@ -78,5 +91,13 @@ final class Thermometer implements Device {
     @Override
     public void reset(ResetKind kind) {
         alarm.lower(); // registers have been reset already
+        logging.set(0);
+    }
+
+    @Override
+    public void restored() {
+        if (logging.get() != 0) {
+            ctx.loop().execute(this::log); // whether it was written the last time is not known
+        }
     }
 }

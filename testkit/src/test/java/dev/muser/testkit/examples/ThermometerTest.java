@@ -4,13 +4,60 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.client.PciFunction;
+import dev.muser.device.EventLoop;
 import dev.muser.device.Irq;
+import dev.muser.device.Region;
+import dev.muser.device.pci.DeviceContext;
 import dev.muser.testkit.InProcessDevice;
+import dev.muser.testkit.restart.Request;
+import dev.muser.testkit.restart.RequestGenerator;
+import dev.muser.testkit.restart.RestartCheck;
+import dev.muser.testkit.restart.VfioRequests;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /** The test of docs/write-a-device.md: a device, its driver's view, one thread. */
 class ThermometerTest {
+    /** A thermometer that measures again and again, at once too hot. */
+    private static Thermometer measuring(DeviceContext ctx) {
+        var thermometer = new Thermometer(ctx);
+        var timer = new AtomicReference<EventLoop.Timer>();
+        timer.set(
+                ctx.loop()
+                        .timer(() -> {
+                            thermometer.measure(101);
+                            timer.get().arm(1_000_000);
+                        }));
+        timer.get().arm(1_000_000);
+        return thermometer;
+    }
+
+    /** What its driver does, between requests that no driver would make. */
+    private static RequestGenerator driver() {
+        var others = new VfioRequests(0, 1, 100);
+        return (random, device) ->
+                switch (random.nextInt(10)) {
+                    case 0 -> Request.write(Region.BAR0, 0x00, 4, 1);
+                    case 1 -> Request.write(Region.BAR0, 0x10, 8, device.memoryAt());
+                    default -> others.next(random, device);
+                };
+    }
+
+    @Test
+    void shouldSurviveTheDeathOfItsProcess() {
+        var check = RestartCheck.of(ThermometerTest::measuring).generator(ThermometerTest::driver);
+        int interrupts = 0;
+        int messages = 0;
+        for (int seed = 1; seed <= 5; seed++) {
+            var summary = check.seed(seed).run();
+            assertThat(summary.deathsAtWork()).isPositive();
+            interrupts += summary.interrupts();
+            messages += summary.messages();
+        }
+        assertThat(interrupts).isPositive();
+        assertThat(messages).isPositive();
+    }
+
     @Test
     void shouldWarnAboveItsLimitAndLogToGuestMemory() {
         var sensor = new AtomicReference<Thermometer>();

@@ -15,7 +15,8 @@ import org.junit.jupiter.api.Test;
 
 /** The devices that ship survive the death of their process. */
 class ShippedDevicesRestartTest {
-    private static final int SEEDS = Integer.getInteger("seeds", 8);
+    /** More of them: {@code mvn ... -Dmuser.restart.seeds=200}. */
+    private static final int SEEDS = Integer.getInteger("muser.restart.seeds", 8);
 
     private static List<RestartSummary> check(
             DeviceFactory factory, Supplier<RequestGenerator> generator) {
@@ -23,7 +24,6 @@ class ShippedDevicesRestartTest {
         for (int seed = 1; seed <= SEEDS; seed++) {
             summaries.add(RestartCheck.of(factory).generator(generator).seed(seed).run());
         }
-        System.out.println(summaries);
         return summaries;
     }
 
