@@ -14,6 +14,14 @@ import dev.muser.device.ResetKind;
 public interface Device {
 
     /**
+     * The device is switched on: gives fields of the {@linkplain DeviceContext#state state} the
+     * values that they have when nothing has happened yet, where that is not 0. It is not called
+     * when a process before this one has left them. When another build has, it is called before
+     * they are read, for the fields that they lack; so it does nothing else.
+     */
+    default void powerOn() {}
+
+    /**
      * Resets what registers with reset values do not cover. BARs, configuration space and
      * interrupts have been reset before; for {@link ResetKind#LOST_CLIENT} that can be switched off
      * ({@link DeviceContext#resetOnLostClient}), except that nothing is masked or pending.

@@ -145,6 +145,7 @@ public final class PciDevice implements VfioDevice {
         if (migration != null) {
             migration.start();
         }
+        device.powerOn();
     }
 
     /** As a process before this one left it. */
