@@ -1,6 +1,7 @@
 package dev.muser.devices.nvme;
 
 import dev.muser.device.DmaAccess;
+import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
@@ -19,7 +20,7 @@ final class AdminCommands {
     private final LogPages logPages;
     private final Features features;
     private final AsyncEvents events;
-    private final ErrorLog errors = new ErrorLog();
+    private final ErrorLog errors;
     private final SmartLog smart;
     private final NamespaceCommands namespaceCommands;
     private final FormatCommand format;
@@ -37,20 +38,29 @@ final class AdminCommands {
             QueueTable queues,
             Namespaces namespaces,
             GuestMemory memory,
+            DeviceState state,
             NvmeOptions options) {
         this.controller = controller;
         this.processor = processor;
         pointers = new DataPointer(memory, this::mapped);
-        events = new AsyncEvents(processor, errors);
-        keepAlive = new KeepAlive(controller, processor.loop());
-        var temperature = new Temperature();
+        errors = new ErrorLog(state);
+        events = new AsyncEvents(processor, errors, state);
+        keepAlive = new KeepAlive(controller, processor.loop(), state);
+        var temperature = new Temperature(state);
         features =
                 new Features(
-                        controller, processor, this, namespaces, temperature, keepAlive, options);
+                        controller,
+                        processor,
+                        this,
+                        namespaces,
+                        temperature,
+                        keepAlive,
+                        state,
+                        options);
         queueCommands = new QueueCommands(controller, processor, queues, features, options);
         identify = new Identify(this, namespaces, options);
-        smart = new SmartLog(namespaces, errors, temperature);
-        logPages = new LogPages(this, events, errors, smart, processor);
+        smart = new SmartLog(state, namespaces, errors, temperature);
+        logPages = new LogPages(this, events, errors, smart, processor, state);
         namespaceCommands = new NamespaceCommands(this, namespaces);
         format = new FormatCommand(controller, processor, this, namespaces);
     }
@@ -114,15 +124,16 @@ final class AdminCommands {
     }
 
     /** A namespace has come, gone, or become another; the driver is told if it uses any. */
-    void namespaceChanged(Namespace namespace) {
+    void namespaceChanged(int id) {
         if (controller.registers().isReady()) {
-            logPages.changed().add(namespace.id);
+            logPages.changed().add(id);
             events.namespaceChanged();
         }
     }
 
     /** Completes a command. */
     void finish(Command c, int status) {
+        logPages.over(c);
         processor.finish(c, status);
     }
 
@@ -193,6 +204,19 @@ final class AdminCommands {
         } else {
             c.whenMapped.run(c, 0);
         }
+    }
+
+    /** The controller is switched on. */
+    void powerOn() {
+        smart.powerOn();
+        reset();
+    }
+
+    /** A process before this one has left the state. */
+    void open() {
+        events.open();
+        logPages.changed().open();
+        features.open();
     }
 
     /** The controller is reset. */

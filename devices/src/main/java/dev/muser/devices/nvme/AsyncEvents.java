@@ -1,5 +1,8 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.util.ArrayDeque;
 
 /**
@@ -29,17 +32,24 @@ final class AsyncEvents {
     private final ErrorLog errors;
     private final ArrayDeque<Command> requests = new ArrayDeque<>();
 
-    /** All different, so that there are at most as many as there are kinds. */
-    private final ArrayDeque<Integer> pending = new ArrayDeque<>();
+    private final PendingEvents pending;
 
     /** Types of which one has been reported, as bits. */
-    private int reported;
+    private final StateField reported;
 
-    private int configuration;
+    private final StateField configuration;
 
-    AsyncEvents(Processor processor, ErrorLog errors) {
+    AsyncEvents(Processor processor, ErrorLog errors, DeviceState state) {
         this.processor = processor;
         this.errors = errors;
+        pending = new PendingEvents(state);
+        reported = state.field("nvme.events.reported", Width.U8);
+        configuration = state.field("nvme.feature.async_events", Width.U32);
+    }
+
+    /** Another process begins; requests come anew, since they are commands in flight. */
+    void open() {
+        requests.clear();
     }
 
     private static int event(int type, int information, int page) {
@@ -69,11 +79,11 @@ final class AsyncEvents {
     }
 
     int configuration() {
-        return configuration;
+        return (int) configuration.get();
     }
 
     void configure(int bits) {
-        configuration = bits & CONFIGURABLE;
+        configuration.set(bits & CONFIGURABLE);
     }
 
     /** A doorbell was written that belongs to no queue. */
@@ -89,38 +99,39 @@ final class AsyncEvents {
 
     /** The temperature is beyond a threshold. */
     void temperature() {
-        if ((configuration & HEALTH_TEMPERATURE) != 0) {
+        if ((configuration() & HEALTH_TEMPERATURE) != 0) {
             raise(TEMPERATURE);
         }
     }
 
     /** A namespace has come, gone, or become another. */
     void namespaceChanged() {
-        if ((configuration & NAMESPACE_NOTICES) != 0) {
+        if ((configuration() & NAMESPACE_NOTICES) != 0) {
             raise(NAMESPACE_CHANGED);
         }
     }
 
     private void raise(int event) {
-        if (!pending.contains(event)) {
-            pending.add(event);
+        if (pending.add(event)) {
             deliver();
         }
     }
 
     /** The driver has read the log page of that type: it knows of all that was. */
     void seen(int type) {
-        reported &= ~(1 << type);
-        pending.removeIf(event -> (event & 7) == type);
+        reported.set(reported.get() & ~(1L << type));
+        pending.removeType(type);
     }
 
     private void deliver() {
-        for (var events = pending.iterator(); events.hasNext() && !requests.isEmpty(); ) {
-            int event = events.next();
+        for (int i = 0; i < pending.size() && !requests.isEmpty(); ) {
+            int event = pending.get(i);
             int type = 1 << (event & 7);
-            if ((reported & type) == 0) {
-                events.remove();
-                reported |= type;
+            if ((reported.get() & type) != 0) {
+                i++;
+            } else {
+                pending.remove(i);
+                reported.set(reported.get() | type);
                 var request = requests.remove();
                 request.result = event;
                 processor.finishParked(request, Status.SUCCESS);
@@ -132,7 +143,7 @@ final class AsyncEvents {
     void reset() {
         requests.clear();
         pending.clear();
-        reported = 0;
-        configuration = 0;
+        reported.set(0);
+        configuration.set(0);
     }
 }

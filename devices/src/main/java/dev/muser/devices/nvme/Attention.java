@@ -1,6 +1,9 @@
 package dev.muser.devices.nvme;
 
 import dev.muser.device.EventLoop;
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.lang.invoke.VarHandle;
 
 /**
@@ -35,7 +38,7 @@ final class Attention {
     /** Since when it has been awake, and how long it was before. */
     private long awakeSince;
 
-    private long busy;
+    private final StateField busy;
 
     /** Whether the client may ring doorbells without a message. */
     private boolean mapped;
@@ -47,7 +50,9 @@ final class Attention {
             QueueTable queues,
             Namespaces namespaces,
             CompletionSignals signals,
+            DeviceState state,
             NvmeOptions options) {
+        busy = state.field("nvme.smart.busy", Width.U64);
         this.processor = processor;
         this.doorbells = doorbells;
         this.queues = queues;
@@ -81,7 +86,7 @@ final class Attention {
 
     /** Returns how long there was something to do, in nanoseconds. */
     long busyNanos() {
-        return busy + (awake ? System.nanoTime() - awakeSince : 0);
+        return busy.get() + (awake ? System.nanoTime() - awakeSince : 0);
     }
 
     private boolean turn() {
@@ -118,7 +123,7 @@ final class Attention {
         if (awake) {
             return false;
         }
-        busy += Math.max(0, idleSince - awakeSince);
+        busy.set(busy.get() + Math.max(0, idleSince - awakeSince));
         poller.stop();
         if (mapped && queues.submissionCount() != 0) {
             lookIn.arm(LOOK_IN);
@@ -136,7 +141,7 @@ final class Attention {
         for (int i = 0; i < queues.completionCount(); i++) {
             var queue = queues.completionAt(i);
             if (queue.id != 0 && (queue.hasDue() || (signals.isLine() && !queue.isEmpty()))) {
-                doorbells.askForHead(queue.id, queue.head);
+                doorbells.askForHead(queue.id, queue.head());
             }
         }
     }

@@ -50,6 +50,9 @@ final class Command extends StorageRequest implements DmaCompletion {
 
     @Nullable Namespace namespace;
 
+    /** Where it is {@linkplain InFlight recorded}. */
+    int slot;
+
     /** Differs between all commands that use this object, one after the other. */
     long serial;
 
@@ -112,8 +115,9 @@ final class Command extends StorageRequest implements DmaCompletion {
     }
 
     /** Makes it fresh for an entry that is about to be decoded. */
-    void begin(SubmissionQueue from) {
+    void begin(SubmissionQueue from, int itsSlot) {
         queue = from;
+        slot = itsSlot;
         namespace = null;
         serial++;
         buffer = null;

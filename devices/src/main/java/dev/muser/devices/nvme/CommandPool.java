@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** The commands of a controller: made when they are first needed, then used again and again. */
 final class CommandPool {
     /** As many can be under way at a time; more stay in their queues. */
-    static final int MOST = 4096;
+    static final int MOST = InFlight.SLOTS;
 
     private final Processor processor;
     private final GuestMemory memory;

@@ -33,8 +33,7 @@ final class CompareCommand {
             commands.end(c, Status.ofErrno(errno, false));
             return;
         }
-        c.namespace().readCommands++; // a comparison is a read for the SMART log: 5.14.1.2
-        c.namespace().bytesRead += c.dataLength;
+        c.namespace().countRead(c.dataLength); // it is a read for the SMART log: 5.14.1.2
         if (c.data.isShared()) {
             commands.end(c, compare(c));
         } else {

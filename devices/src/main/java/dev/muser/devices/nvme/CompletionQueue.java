@@ -21,19 +21,23 @@ import java.nio.ByteOrder;
  *
  * <p>Entries are collected while commands are done and written together, so that the driver's CPU
  * and this one pass a cache line to and fro as seldom as can be. An entry that finds the queue full
- * waits.
+ * waits. Each step of an entry's way is noted, see {@link InFlight}.
  */
 final class CompletionQueue {
     static final int ENTRY = 16;
 
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final int PHASE_BIT = 48;
+    private static final int STATUS_BIT = 49;
 
     final int id;
     final int size;
     final int vector;
     final boolean interrupts;
     final GuestWindow window;
+    private final QueueRecords records;
+    private final InFlight inFlight;
 
     /** How many submission queues complete here. */
     int users;
@@ -41,22 +45,32 @@ final class CompletionQueue {
     /** Commands that were fetched and have no entry here yet. */
     int underWay;
 
-    /** What the driver has taken, as last seen. */
-    int head;
+    /** What the driver has taken, as last seen; in the device's state too. */
+    private int head;
 
     /** Where the next entry goes. */
     int tail;
 
-    /** A value of the doorbell that was refused, so that it is reported once; -1 for none. */
-    long refusedHead = -1;
-
     // entries that are due: a ring, oldest at first
     private long[] lows = new long[32];
     private long[] highs = new long[32];
+    private int[] slots = new int[32];
     private int first;
     private int due;
 
-    private int phase = 1;
+    private long phase;
+
+    /** Entries that were written, in all. */
+    private long written;
+
+    /** Entries that were written and have arrived, in all; in the device's state too. */
+    private long posted;
+
+    /** Slots of entries from {@link #posted} on that a predecessor may have written, or not. */
+    private int[] again = {};
+
+    /** How far the submission queues of these have been fetched. */
+    private int[] againHeads = {};
 
     /** Entries that the driver has not been told of. */
     int untold;
@@ -70,31 +84,57 @@ final class CompletionQueue {
     /** Entries that are on their way by message: the driver is told when they have arrived. */
     private int messages;
 
+    /**
+     * By place in the queue, of entries from {@link #posted} on: 1 + the slot, negative when the
+     * entry has arrived before another. Only where there are messages.
+     */
+    private int[] sent = {};
+
     /** Whether a message was refused. */
     private boolean failed;
 
+    private boolean closed;
     private final Runnable arrived;
-
     private final MemorySegment scratch = Arena.ofAuto().allocate(ENTRY, 8);
 
     /**
+     * As the records say.
+     *
      * @param arrived is run when an entry that went by message has arrived
      */
     CompletionQueue(
-            int id,
-            int size,
-            int vector,
-            boolean interrupts,
-            GuestWindow window,
-            long address,
-            Runnable arrived) {
-        this.arrived = arrived;
+            int id, QueueRecords records, GuestWindow window, InFlight inFlight, Runnable arrived) {
         this.id = id;
-        this.size = size;
-        this.vector = vector;
-        this.interrupts = interrupts;
+        this.records = records;
         this.window = window;
-        window.set(address, (long) size * ENTRY, DmaAccess.WRITE);
+        this.inFlight = inFlight;
+        this.arrived = arrived;
+        size = records.entries(id);
+        vector = records.partner(id);
+        interrupts = records.kind(id) != 0;
+        head = records.head(id);
+        posted = records.count(id);
+        goTo(posted);
+        window.set(records.address(id), (long) size * ENTRY, DmaAccess.WRITE);
+    }
+
+    private void goTo(long entry) {
+        written = entry;
+        tail = placeOf(entry);
+        phase = phaseOf(entry);
+    }
+
+    private int placeOf(long entry) {
+        return (int) Long.remainderUnsigned(entry, size);
+    }
+
+    private long phaseOf(long entry) {
+        return ((Long.divideUnsigned(entry, size) & 1) ^ 1) << PHASE_BIT;
+    }
+
+    /** It is no more: what arrives later is about nothing. */
+    void close() {
+        closed = true;
     }
 
     /** Hot. How many more commands may be fetched that will complete here. */
@@ -104,7 +144,18 @@ final class CompletionQueue {
 
     /** Hot. Whether entries are due. */
     boolean hasDue() {
-        return due != 0;
+        return due != 0 || again.length != 0;
+    }
+
+    /** Hot. Returns what the driver has taken, as last seen. */
+    int head() {
+        return head;
+    }
+
+    /** Hot. The driver has taken more. */
+    void head(int newHead) {
+        head = newHead;
+        records.head(id, newHead);
     }
 
     /** Whether there are entries that the driver has not taken. */
@@ -112,26 +163,41 @@ final class CompletionQueue {
         return head == tail;
     }
 
+    /** Returns how many entries there are that the driver has not taken. */
+    int unread() {
+        int n = tail - head;
+        return n < 0 ? n + size : n;
+    }
+
     /** Hot. An entry is due. */
-    void add(int result, int sqHead, int sqId, int cid, int status) {
+    void add(int slot, int result, int sqHead, int sqId, int cid, int status) {
         if (due == lows.length) {
             grow();
         }
         int at = (first + due) & (lows.length - 1);
         lows[at] = Integer.toUnsignedLong(result);
-        highs[at] = sqHead | (long) sqId << 16 | (long) cid << 32 | (long) status << 49;
+        highs[at] = high(sqHead, sqId, cid, status);
+        slots[at] = slot;
         due++;
+    }
+
+    private static long high(int sqHead, int sqId, int cid, int status) {
+        return sqHead | (long) sqId << 16 | (long) cid << 32 | (long) status << STATUS_BIT;
     }
 
     private void grow() {
         var newLows = new long[2 * due];
         var newHighs = new long[2 * due];
+        var newSlots = new int[2 * due];
         for (int i = 0; i < due; i++) {
-            newLows[i] = lows[(first + i) & (due - 1)];
-            newHighs[i] = highs[(first + i) & (due - 1)];
+            int at = (first + i) & (due - 1);
+            newLows[i] = lows[at];
+            newHighs[i] = highs[at];
+            newSlots[i] = slots[at];
         }
         lows = newLows;
         highs = newHighs;
+        slots = newSlots;
         first = 0;
     }
 
@@ -141,48 +207,79 @@ final class CompletionQueue {
      * @return how many, or -1 when the driver's memory cannot be written
      */
     int publish(GuestMemory memory) {
-        int free = head - tail - 1;
-        if (free < 0) {
-            free += size;
+        int n = again.length == 0 ? 0 : publishAgain(memory);
+        if (n < 0) {
+            return n;
         }
-        int n = Math.min(due, free);
-        boolean direct = window.isDirect();
-        for (int i = 0; i < n; i++) {
+        int free = size - 1 - unread();
+        int most = Math.min(Math.min(due, free), size - (int) (written - posted));
+        int error = 0;
+        for (int i = 0; i < most && error == 0; i++, n++) {
             long low = lows[first];
-            long high = highs[first] | (long) phase << 48;
-            int error =
-                    direct
-                            ? window.store128((long) tail * ENTRY, low, high)
-                            : write(memory, low, high);
-            if (error != 0) {
-                return -1;
-            }
+            long high = highs[first] | phase;
+            int slot = slots[first];
             first = (first + 1) & (lows.length - 1);
             due--;
-            tail++;
-            if (tail == size) {
-                tail = 0;
-                phase ^= 1;
-            }
+            inFlight.posting(slot, low | (high >>> STATUS_BIT) << 32, written);
+            Steps.at(Steps.POSTING);
+            error = write(memory, slot, low, high);
         }
         untold += n;
-        return n;
+        return error == 0 ? n : -1;
     }
 
-    /** Where the queue crosses mappings, or the driver has to be asked to take it. */
-    private int write(GuestMemory memory, long low, long high) {
+    /** Writes the next entry, which has that slot. */
+    private int write(GuestMemory memory, int slot, long low, long high) {
+        long at = (long) tail * ENTRY;
+        if (written == posted && window.isDirect()) {
+            int error = window.store128(at, low, high);
+            if (error == 0) {
+                Steps.at(Steps.WRITTEN);
+                goOn();
+                hasArrived(slot);
+            }
+            return error;
+        }
+        long entry = written;
+        if (sent.length == 0) {
+            sent = new int[size];
+        }
+        sent[tail] = slot + 1;
+        goOn();
         scratch.set(LONG, 0, low);
         scratch.set(LONG, 8, high);
-        long at = (long) tail * ENTRY;
         int error = window.writeNow(at, scratch, 0, 8);
         if (error == GuestMemory.BY_MESSAGE) {
-            return byMessage(memory, at);
+            return byMessage(memory, at, entry);
         }
         VarHandle.releaseFence();
-        return error != 0 ? error : window.writeNow(at + 8, scratch, 8, 8);
+        error = error != 0 ? error : window.writeNow(at + 8, scratch, 8, 8);
+        if (error == 0) {
+            Steps.at(Steps.WRITTEN);
+            haveArrived(entry);
+        }
+        return error;
     }
 
-    private int byMessage(GuestMemory memory, long at) {
+    private void goOn() {
+        written++;
+        tail++;
+        if (tail == size) {
+            tail = 0;
+            phase ^= 1L << PHASE_BIT;
+        }
+    }
+
+    /** Hot. The driver can see the entry behind those that it could see. */
+    private void hasArrived(int slot) {
+        posted++;
+        records.count(id, posted);
+        Steps.at(Steps.POSTED);
+        inFlight.free(slot);
+        Steps.at(Steps.FREED);
+    }
+
+    private int byMessage(GuestMemory memory, long at, long number) {
         var entry = Arena.ofAuto().allocate(ENTRY, 8).copyFrom(scratch);
         messages++;
         memory.write(
@@ -191,9 +288,59 @@ final class CompletionQueue {
                 errno -> {
                     messages--;
                     failed |= errno != 0;
+                    if (errno == 0 && !closed) {
+                        haveArrived(number);
+                    }
                     arrived.run();
                 });
         return failed ? -1 : 0;
+    }
+
+    /** One has arrived, maybe before others that went before. */
+    private void haveArrived(long entry) {
+        int place = placeOf(entry);
+        sent[place] = -sent[place];
+        for (int at = placeOf(posted); posted != written && sent[at] < 0; at = placeOf(posted)) {
+            int slot = -sent[at] - 1;
+            sent[at] = 0;
+            hasArrived(slot);
+        }
+    }
+
+    /** Returns as which entry behind the posted ones a command was being posted. */
+    int ahead(int slot) {
+        return inFlight.entriesAfter(slot, posted);
+    }
+
+    /**
+     * These commands were being posted when a predecessor died, as the entries from here on. They
+     * are written once more, to the same places.
+     *
+     * @param heads how far their submission queues have been fetched
+     */
+    void postAgain(int[] theirSlots, int[] heads) {
+        again = theirSlots;
+        againHeads = heads;
+        goTo(posted + theirSlots.length);
+    }
+
+    private int publishAgain(GuestMemory memory) {
+        var theirs = again;
+        again = new int[0];
+        goTo(posted);
+        int error = 0;
+        for (int i = 0; i < theirs.length && error == 0; i++) {
+            int slot = theirs[i];
+            long high =
+                    high(
+                            againHeads[i],
+                            inFlight.submissionQueue(slot),
+                            inFlight.commandId(slot),
+                            inFlight.status(slot));
+            long low = Integer.toUnsignedLong(inFlight.result(slot));
+            error = write(memory, slot, low, high | phase);
+        }
+        return error == 0 ? theirs.length : -1;
     }
 
     /** Hot. Whether all entries that were written can be seen by the driver. */
@@ -211,7 +358,15 @@ final class CompletionQueue {
             return false;
         }
         int taken = newHead - head;
-        int there = tail - head;
-        return (taken < 0 ? taken + size : taken) <= (there < 0 ? there + size : there);
+        return (taken < 0 ? taken + size : taken) <= unread();
+    }
+
+    /** Whether a value of the doorbell is to be reported: not the same twice. */
+    boolean refuses(long value) {
+        if (records.refused(id) == value) {
+            return false;
+        }
+        records.refused(id, value);
+        return true;
     }
 }

@@ -1,7 +1,10 @@
 package dev.muser.devices.nvme;
 
 import dev.muser.device.EventLoop;
+import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.Interrupt;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.util.Arrays;
 import java.util.function.Supplier;
 
@@ -26,6 +29,9 @@ final class CompletionSignals {
     private boolean timerArmed;
 
     /** Vectors that the driver has masked, for INTx and MSI (3.1.3). */
+    private final StateField maskedVectors;
+
+    /** The same, at hand. */
     private int masked;
 
     /** Entries that may wait, and how long; 0 for not at all. */
@@ -43,7 +49,12 @@ final class CompletionSignals {
      * @param wake is run when waiting entries are due
      */
     CompletionSignals(
-            Interrupt[] vectors, Supplier<QueueTable> queues, EventLoop loop, Runnable wake) {
+            DeviceState state,
+            Interrupt[] vectors,
+            Supplier<QueueTable> queues,
+            EventLoop loop,
+            Runnable wake) {
+        maskedVectors = state.field("nvme.masked_vectors", Width.U32);
         this.vectors = vectors;
         this.queues = queues;
         immediate = new boolean[vectors.length];
@@ -178,6 +189,26 @@ final class CompletionSignals {
         }
     }
 
+    /**
+     * The queues are those of a process before this one. What it has told is not known: the driver
+     * is told of all that it has not taken.
+     */
+    void open() {
+        masked = (int) maskedVectors.get();
+        Arrays.fill(users, 0);
+        var table = queues.get();
+        for (int i = 0; i < table.completionCount(); i++) {
+            var queue = table.completionAt(i);
+            created(queue);
+            queue.untold = queue.unread();
+        }
+        for (int i = 0; i < vectors.length; i++) {
+            if (isQuiet(i)) {
+                vectors[i].lower();
+            }
+        }
+    }
+
     /** Takes the Interrupt Coalescing feature's value. */
     void coalesce(int feature) {
         threshold = feature & 0xff;
@@ -193,8 +224,13 @@ final class CompletionSignals {
         return masked;
     }
 
+    private void setMasked(int bits) {
+        masked = bits;
+        maskedVectors.set(bits);
+    }
+
     void mask(int bits) {
-        masked |= bits;
+        setMasked(masked | bits);
         for (int i = 0; i < Math.min(32, vectors.length); i++) {
             if ((bits >>> i & 1) != 0) {
                 vectors[i].lower();
@@ -203,7 +239,7 @@ final class CompletionSignals {
     }
 
     void unmask(int bits) {
-        masked &= ~bits;
+        setMasked(masked & ~bits);
         for (int i = 0; i < Math.min(32, vectors.length); i++) {
             if ((bits >>> i & 1) != 0 && !isQuiet(i)) {
                 vectors[i].post();
@@ -213,7 +249,7 @@ final class CompletionSignals {
 
     /** The controller is reset: nothing is masked, coalesced or waiting. */
     void reset() {
-        masked = 0;
+        setMasked(0);
         threshold = 0;
         time = 0;
         Arrays.fill(immediate, false);

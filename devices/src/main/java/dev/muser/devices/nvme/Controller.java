@@ -3,10 +3,15 @@ package dev.muser.devices.nvme;
 import dev.muser.device.ClientKind;
 import dev.muser.device.EventLoop;
 import dev.muser.device.pci.Bar;
+import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
 import dev.muser.device.pci.Interrupt;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import dev.muser.devices.storage.StorageException;
 import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A controller's life: enabled, disabled, shut down, reset, failed (NVMe base 1.4, 3.1.5, 3.1.6 and
@@ -23,6 +28,10 @@ final class Controller implements Registers.Effects {
     private static final int PAGE = 4096;
     private static final long MOST_PAGE_SHIFT = 4;
 
+    // what the controller is about to become
+    private static final int DISABLING = 1;
+    private static final int ENABLING = 2;
+
     /** Between two lines in the log about failures, in nanoseconds. */
     private static final long LOG_PAUSE = 1_000_000_000;
 
@@ -36,13 +45,25 @@ final class Controller implements Registers.Effects {
     private final NvmeOptions options;
     private final EventLoop loop;
 
+    /** CC as it was when the controller became ready; 0 when it is not. */
+    private final StateField enabledConfiguration;
+
+    private final StateField transition;
+
     /** Whether it was disabled, and commands are still away. */
     private boolean disabling;
 
     /** Whether it was enabled while something of the life before was left. */
     private boolean enabling;
 
+    /** Whether the state has its values. */
+    private boolean open;
+
+    private boolean closed;
+
     private long lastFailure = System.nanoTime() - LOG_PAUSE;
+
+    private final Runnable wipe = this::wipeDoorbells;
 
     /** Changes with each reset: what began before is not about this life. */
     private int era;
@@ -50,7 +71,14 @@ final class Controller implements Registers.Effects {
     private long pageSize = PAGE;
 
     Controller(
-            EventLoop loop, GuestMemory memory, Bar bar, Interrupt[] vectors, NvmeOptions options) {
+            EventLoop loop,
+            DeviceState state,
+            GuestMemory memory,
+            Bar bar,
+            Interrupt[] vectors,
+            NvmeOptions options) {
+        enabledConfiguration = state.field("nvme.enabled_cc", Width.U32);
+        transition = state.field("nvme.transition", Width.U8);
         this.options = options;
         this.loop = loop;
         doorbell = options.doorbell();
@@ -59,29 +87,65 @@ final class Controller implements Registers.Effects {
                 bar.backed(PAGE, PAGE)
                         .mappable()
                         .mappableFor(doorbell::mappableFor)
+                        .keepOnReset() // a reset may be undone; it wipes the page later
                         .onWrite((offset, count) -> rung(offset));
-        doorbells = new Doorbells(page, memory);
-        namespaces = new Namespaces(loop);
-        signals = new CompletionSignals(vectors, this::queues, loop, this::wake);
-        processor = new Processor(this, loop, memory, doorbells, namespaces, signals, options);
-        shutdown = new Shutdown(this, registers, namespaces);
+        doorbells = new Doorbells(state, page, memory);
+        namespaces = new Namespaces(loop, state);
+        signals = new CompletionSignals(state, vectors, this::queues, loop, this::wake);
+        processor =
+                new Processor(this, loop, memory, doorbells, namespaces, signals, state, options);
+        shutdown = new Shutdown(state, this, registers, namespaces);
     }
 
     /** Opens the namespaces; called when the device has been declared. */
     void start() {
         try {
-            options.namespaces().forEach(namespaces::add);
+            options.namespaces().forEach(namespaces::give);
         } catch (StorageException e) {
             namespaces.close();
             throw e;
         }
     }
 
+    /** The state is new. */
+    void powerOn() {
+        processor.admin().powerOn();
+        namespaces.create();
+        open();
+    }
+
+    /** The state is what a process before this one has left. */
+    void restored() {
+        List<Integer> gone = new ArrayList<>();
+        namespaces.open(gone::add);
+        open();
+        if (queues().submissionCount() == 0) {
+            doorbells.wipe();
+        }
+        gone.forEach(processor.admin()::namespaceChanged);
+        wake();
+    }
+
+    private void open() {
+        long configuration = enabledConfiguration.get();
+        pageSize((long) PAGE << (configuration >>> 7 & 0xf));
+        processor.arbiter().weighted(isWeighted(configuration));
+        disabling = transition.get() == DISABLING;
+        enabling = transition.get() == ENABLING;
+        open = true;
+        processor.open();
+    }
+
+    /** All that a process before this one had begun has begun again. */
+    void restarted() {
+        shutdown.open();
+    }
+
     /** Adds a namespace, and tells the driver; returns its identifier. */
     int add(NamespaceOptions added) {
         var namespace = namespaces.add(added);
-        if (namespace.attached) {
-            processor.admin().namespaceChanged(namespace);
+        if (namespace.isAttached()) {
+            processor.admin().namespaceChanged(namespace.id);
         }
         return namespace.id;
     }
@@ -92,10 +156,10 @@ final class Controller implements Registers.Effects {
         if (namespace == null) {
             throw new IllegalArgumentException("there is no namespace %d".formatted(id));
         }
-        boolean attached = namespace.attached;
+        boolean attached = namespace.isAttached();
         namespaces.remove(namespace);
         if (attached) {
-            processor.admin().namespaceChanged(namespace);
+            processor.admin().namespaceChanged(namespace.id);
         }
         // not at once: it may be the storage itself that says that the last request is over
         Runnable close = () -> namespaces.closed(namespace);
@@ -210,7 +274,7 @@ final class Controller implements Registers.Effects {
 
     /** What is left of the life before must not mix with what comes: ready when it has gone. */
     private void enableWhenClear() {
-        enabling = !disabling && !processor.isClear();
+        transition(disabling, !disabling && !processor.isClear());
         if (!disabling && !enabling) {
             enable();
         }
@@ -233,49 +297,60 @@ final class Controller implements Registers.Effects {
                             .formatted(configuration, submissions, completions));
             return;
         }
-        pageSize = (long) PAGE << pageShift;
-        processor.pageSize(pageSize);
-        processor.arbiter().weighted(arbitration == 1);
+        enabledConfiguration.set(configuration);
+        pageSize((long) PAGE << pageShift);
+        processor.arbiter().weighted(isWeighted(configuration));
         var queue =
-                new CompletionQueue(
-                        0,
-                        completions,
-                        0,
-                        true,
-                        processor.window(),
-                        registers.adminCompletionQueue(),
-                        processor::arrived);
-        queues().add(queue);
+                queues().addCompletion(0, registers.adminCompletionQueue(), completions, 0, true);
         signals.created(queue);
-        queues().add(
-                        new SubmissionQueue(
-                                0,
-                                submissions,
-                                0,
-                                queue,
-                                processor.window(),
-                                registers.adminSubmissionQueue()));
+        queues().addSubmission(0, registers.adminSubmissionQueue(), submissions, 0, queue);
+        doorbells.clearHead(0);
+        doorbells.clearTail(0);
         registers.setReady();
         processor.wake();
+    }
+
+    private static boolean isWeighted(long configuration) {
+        return (configuration >>> 11 & 7) == 1;
+    }
+
+    private void pageSize(long bytes) {
+        pageSize = bytes;
+        processor.pageSize(bytes);
+    }
+
+    private void transition(boolean toDisabled, boolean toEnabled) {
+        disabling = toDisabled;
+        enabling = toEnabled;
+        transition.set(toDisabled ? DISABLING : toEnabled ? ENABLING : 0);
     }
 
     /** Ready stays set as long as a storage may touch the driver's memory. */
     private void disable() {
         endAll();
-        disabling = true;
+        transition(true, false);
         namespaces.cancel();
         progressed();
     }
 
     private void endAll() {
         era++;
-        enabling = false;
+        transition(disabling, false);
+        enabledConfiguration.set(0);
         shutdown.forget();
         processor.cancelAll();
+        loop.execute(wipe);
+    }
+
+    /** What the driver has left in its doorbells; when it is for sure that the queues are gone. */
+    private void wipeDoorbells() {
+        if (!closed && queues().submissionCount() == 0) {
+            doorbells.wipe();
+        }
     }
 
     private void disabled() {
-        disabling = false;
+        transition(false, false);
         registers.clearStatus();
         shutdown.show();
         if ((registers.configuration() & 1) != 0) {
@@ -288,7 +363,7 @@ final class Controller implements Registers.Effects {
         if (disabling && processor.isClear()) {
             disabled();
         } else if (enabling && processor.isClear()) {
-            enabling = false;
+            transition(false, false);
             enable();
         }
         shutdown.progressed();
@@ -316,8 +391,8 @@ final class Controller implements Registers.Effects {
         endAll();
         namespaces.cancel();
         namespaces.quiesce();
-        disabling = false;
-        pageSize = PAGE;
+        transition(false, false);
+        pageSize(PAGE);
     }
 
     /** Client memory goes. */
@@ -328,7 +403,10 @@ final class Controller implements Registers.Effects {
     }
 
     void close() {
-        endAll();
+        closed = true;
+        if (open) {
+            endAll();
+        }
         namespaces.cancel();
         namespaces.quiesce();
         processor.attention().close();

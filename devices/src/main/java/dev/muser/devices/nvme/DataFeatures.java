@@ -1,5 +1,9 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateArray;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -13,14 +17,17 @@ final class DataFeatures {
     private static final int EXTENDED = 1;
 
     private final AdminCommands admin;
-    private final Timestamp timestamp = new Timestamp();
-    private final MemorySegment hostId = MemorySegment.ofArray(new byte[16]);
+    private final Timestamp timestamp;
+    private final StateArray hostId;
 
     /** Whether commands that are to be retried may say when. */
-    private int retryDelays;
+    private final StateField retryDelays;
 
-    DataFeatures(AdminCommands admin) {
+    DataFeatures(AdminCommands admin, DeviceState state) {
         this.admin = admin;
+        timestamp = new Timestamp(state);
+        hostId = state.array("nvme.feature.host_identifier", 16);
+        retryDelays = state.field("nvme.feature.host_behavior", Width.U8);
     }
 
     static boolean has(int id) {
@@ -43,8 +50,8 @@ final class DataFeatures {
         if (current) {
             switch (id) {
                 case FeatureId.TIMESTAMP -> value = timestamp.value();
-                case FeatureId.HOST_BEHAVIOR -> value.u8(0, retryDelays);
-                default -> MemorySegment.copy(hostId, 0, value.bytes(), 0, size);
+                case FeatureId.HOST_BEHAVIOR -> value.u8(0, (int) retryDelays.get());
+                default -> MemorySegment.copy(hostId.bytes(), 0, value.bytes(), 0, size);
             }
         }
         admin.respond(c, value.bytes(), size);
@@ -65,11 +72,11 @@ final class DataFeatures {
                 if (wanted < 0 || wanted > 1) {
                     return Status.INVALID_FIELD;
                 }
-                retryDelays = wanted;
+                retryDelays.set(wanted);
             }
             default -> {
-                hostId.fill((byte) 0);
-                MemorySegment.copy(data, 0, hostId, 0, data.byteSize());
+                hostId.clear();
+                hostId.copyFrom(0, data, 0, data.byteSize());
             }
         }
         return Status.SUCCESS;
@@ -77,7 +84,7 @@ final class DataFeatures {
 
     void reset() {
         timestamp.reset();
-        hostId.fill((byte) 0);
-        retryDelays = 0;
+        hostId.clear();
+        retryDelays.set(0);
     }
 }

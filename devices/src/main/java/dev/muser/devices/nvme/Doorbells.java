@@ -2,9 +2,11 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.DmaAccess;
 import dev.muser.device.pci.BackedMemory;
+import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
 import dev.muser.device.pci.GuestWindow;
-import java.lang.foreign.MemorySegment;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -31,12 +33,24 @@ final class Doorbells {
     private final BackedMemory page;
     private final GuestWindow shadow;
     private final GuestWindow events;
+    private final StateField bufferUsed;
+    private final StateField shadowAddress;
+    private final StateField eventAddress;
     private boolean shadowed;
 
-    Doorbells(BackedMemory page, GuestMemory memory) {
+    Doorbells(DeviceState state, BackedMemory page, GuestMemory memory) {
         this.page = page;
         shadow = memory.window();
         events = memory.window();
+        bufferUsed = state.field("nvme.doorbell_buffer.used", Width.U8);
+        shadowAddress = state.field("nvme.doorbell_buffer.shadow", Width.U64);
+        eventAddress = state.field("nvme.doorbell_buffer.events", Width.U64);
+    }
+
+    /** The state has its values. */
+    void open() {
+        set(shadowAddress.get(), eventAddress.get());
+        shadowed = bufferUsed.get() != 0;
     }
 
     /** Hot. Returns the tail of a submission queue, any value; -1 when its memory is gone. */
@@ -73,11 +87,18 @@ final class Doorbells {
         }
     }
 
-    /** All queues are gone, and so is the driver's doorbell buffer. */
+    /**
+     * All queues are gone, and so is the driver's doorbell buffer. The page stays as it is, since
+     * this may be undone; see {@link #wipe}.
+     */
     void reset() {
         shadowed = false;
-        MemorySegment bytes = page.segment();
-        bytes.fill((byte) 0);
+        bufferUsed.set(0);
+    }
+
+    /** There are no queues, and that is there to stay: nothing is left for whoever comes next. */
+    void wipe() {
+        page.segment().fill((byte) 0);
     }
 
     /** Whether the driver writes its own memory, and rings only when asked to. */
@@ -98,6 +119,9 @@ final class Doorbells {
         boolean shared = shadow.isDirect() && events.isDirect();
         if (shared) {
             shadowed = true;
+            bufferUsed.set(1);
+            shadowAddress.set(shadowPage);
+            eventAddress.set(eventPage);
         } else {
             set(oldShadow, oldEvents);
         }

@@ -1,5 +1,9 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateArray;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -20,18 +24,24 @@ final class ErrorLog {
     /** Not about one command, or no byte of it in particular. */
     private static final int NONE = 0xffff;
 
-    private final DataStructure ring = new DataStructure(ENTRIES * ENTRY);
-    private long count;
-    private long mediaErrors;
+    private final StateArray ring;
+    private final StateField count;
+    private final StateField mediaErrors;
+
+    ErrorLog(DeviceState state) {
+        ring = state.array("nvme.errors.log", ENTRIES * ENTRY);
+        count = state.field("nvme.errors.count", Width.U64);
+        mediaErrors = state.field("nvme.errors.media", Width.U64);
+    }
 
     /** How many errors there have been. */
     long count() {
-        return count;
+        return count.get();
     }
 
     /** How many of them came from storage engines. */
     long mediaErrors() {
-        return mediaErrors;
+        return mediaErrors.get();
     }
 
     void record(Command c, int status) {
@@ -39,7 +49,7 @@ final class ErrorLog {
         boolean data = queue != 0 && c.opcode != Opcode.FLUSH;
         add(queue, c.cid, status, placeOf(status), data ? c.firstBlock() : 0, c.nsid);
         if (status == Status.UNRECOVERED_READ || status == Status.WRITE_FAULT) {
-            mediaErrors++;
+            mediaErrors.set(mediaErrors.get() + 1);
         }
     }
 
@@ -49,11 +59,16 @@ final class ErrorLog {
     }
 
     private void add(int queue, int cid, int status, int place, long block, int nsid) {
-        long at = count % ENTRIES * ENTRY;
-        count++;
-        ring.u64(at, count).u16(at + 8, queue).u16(at + 10, cid);
-        ring.u16(at + 12, status << 1).u16(at + 14, place);
-        ring.u64(at + 16, block).u32(at + 24, nsid);
+        long before = count.get();
+        long at = before % ENTRIES * ENTRY;
+        count.set(before + 1);
+        ring.set(at, Width.U64, before + 1);
+        ring.set(at + 8, Width.U16, queue);
+        ring.set(at + 10, Width.U16, cid);
+        ring.set(at + 12, Width.U16, status << 1);
+        ring.set(at + 14, Width.U16, place);
+        ring.set(at + 16, Width.U64, block);
+        ring.set(at + 24, Width.U32, nsid);
     }
 
     /** Returns the byte of the command that the status is about. */
@@ -75,9 +90,10 @@ final class ErrorLog {
 
     DataStructure page() {
         var page = new DataStructure(ENTRIES * ENTRY);
-        long n = Math.min(count, ENTRIES);
+        long all = count.get();
+        long n = Math.min(all, ENTRIES);
         for (long i = 0; i < n; i++) {
-            long from = (count - 1 - i) % ENTRIES * ENTRY;
+            long from = (all - 1 - i) % ENTRIES * ENTRY;
             MemorySegment.copy(ring.bytes(), from, page.bytes(), i * ENTRY, ENTRY);
         }
         return page;

@@ -1,6 +1,9 @@
 package dev.muser.devices.nvme;
 
-import java.util.Arrays;
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateArray;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 
 /**
  * Get Features and Set Features (NVMe base 1.4, 5.13 and 5.21): which feature, may it be, and those
@@ -31,16 +34,16 @@ final class Features {
     private final FlushAll flush;
     private final int most;
 
-    private int arbitration = DEFAULT_ARBITRATION;
-    private int power;
-    private int coalescing;
-    private int atomicity;
-    private boolean writeCache = true;
-    private int submissionQueues;
-    private int completionQueues;
+    private final StateField arbitration;
+    private final StateField power;
+    private final StateField coalescing;
+    private final StateField atomicity;
+    private final StateField writeCache;
+    private final StateField submissionQueues;
+    private final StateField completionQueues;
 
-    /** Vectors whose interrupts are not coalesced. */
-    private final boolean[] immediate = new boolean[NvmeOptions.MOST_VECTORS];
+    /** A byte for each vector: 1 when its interrupts are not coalesced. */
+    private final StateArray immediate;
 
     Features(
             Controller controller,
@@ -49,6 +52,7 @@ final class Features {
             Namespaces namespaces,
             Temperature temperature,
             KeepAlive keepAlive,
+            DeviceState state,
             NvmeOptions options) {
         this.controller = controller;
         this.processor = processor;
@@ -56,21 +60,42 @@ final class Features {
         this.namespaces = namespaces;
         this.temperature = temperature;
         this.keepAlive = keepAlive;
-        data = new DataFeatures(admin);
+        data = new DataFeatures(admin, state);
         flush = new FlushAll(controller, admin, processor, namespaces);
         ofNamespaces = new NamespaceFeatures(admin, namespaces, flush);
         most = options.queues();
-        submissionQueues = most;
-        completionQueues = most;
+        arbitration = state.field("nvme.feature.arbitration", Width.U32);
+        power = state.field("nvme.feature.power_management", Width.U32);
+        coalescing = state.field("nvme.feature.interrupt_coalescing", Width.U32);
+        atomicity = state.field("nvme.feature.write_atomicity", Width.U32);
+        writeCache = state.field("nvme.feature.write_cache", Width.U8);
+        submissionQueues = state.field("nvme.feature.submission_queues", Width.U16);
+        completionQueues = state.field("nvme.feature.completion_queues", Width.U16);
+        immediate = state.array("nvme.feature.interrupt_vectors", NvmeOptions.MOST_VECTORS);
+    }
+
+    /** The state has its values: others learn of them. */
+    void open() {
+        processor.arbiter().configure((int) arbitration.get());
+        processor.writeCache(writeCache.get() != 0);
+        controller.signals().coalesce((int) coalescing.get());
+        for (int vector = 0; vector < controller.signals().vectorCount(); vector++) {
+            controller.signals().immediate(vector, isImmediate(vector));
+        }
+        keepAlive.restart();
+    }
+
+    private boolean isImmediate(int vector) {
+        return immediate.get(vector, Width.U8) != 0;
     }
 
     /** The highest identifier of a submission queue that the driver may create. */
     int submissionQueuesAllowed() {
-        return submissionQueues;
+        return (int) submissionQueues.get();
     }
 
     int completionQueuesAllowed() {
-        return completionQueues;
+        return (int) completionQueues.get();
     }
 
     void get(Command c) {
@@ -123,14 +148,15 @@ final class Features {
     private int current(Command c, int id) {
         int vector = c.cdw11 & 0xffff;
         return switch (id) {
-            case FeatureId.ARBITRATION -> arbitration;
-            case FeatureId.POWER_MANAGEMENT -> power;
+            case FeatureId.ARBITRATION -> (int) arbitration.get();
+            case FeatureId.POWER_MANAGEMENT -> (int) power.get();
             case FeatureId.TEMPERATURE_THRESHOLD -> temperature.get(c.cdw11);
-            case FeatureId.VOLATILE_WRITE_CACHE -> writeCache ? 1 : 0;
-            case FeatureId.NUMBER_OF_QUEUES -> queueCounts(submissionQueues, completionQueues);
-            case FeatureId.INTERRUPT_COALESCING -> coalescing;
-            case FeatureId.INTERRUPT_VECTOR -> vector | (immediate[vector] ? COALESCING_OFF : 0);
-            case FeatureId.WRITE_ATOMICITY -> atomicity;
+            case FeatureId.VOLATILE_WRITE_CACHE -> (int) writeCache.get();
+            case FeatureId.NUMBER_OF_QUEUES ->
+                    queueCounts(submissionQueuesAllowed(), completionQueuesAllowed());
+            case FeatureId.INTERRUPT_COALESCING -> (int) coalescing.get();
+            case FeatureId.INTERRUPT_VECTOR -> vector | (isImmediate(vector) ? COALESCING_OFF : 0);
+            case FeatureId.WRITE_ATOMICITY -> (int) atomicity.get();
             case FeatureId.ASYNC_EVENTS -> admin.events().configuration();
             default -> keepAlive.timeout();
         };
@@ -182,14 +208,14 @@ final class Features {
         int value = c.cdw11;
         switch (id) {
             case FeatureId.ARBITRATION -> {
-                arbitration = value & 0xffff_ff07;
+                arbitration.set(value & 0xffff_ff07);
                 processor.arbiter().configure(value);
             }
             case FeatureId.POWER_MANAGEMENT -> {
                 if ((value & 0x1f) != 0) {
                     return Status.INVALID_FIELD; // there is one power state
                 }
-                power = value & WORKLOAD;
+                power.set(value & WORKLOAD);
             }
             case FeatureId.TEMPERATURE_THRESHOLD -> {
                 if (!Temperature.isThreshold(value, true)) {
@@ -202,17 +228,18 @@ final class Features {
                 return setQueues(c);
             }
             case FeatureId.INTERRUPT_COALESCING -> {
-                coalescing = value & 0xffff;
-                controller.signals().coalesce(coalescing);
+                coalescing.set(value & 0xffff);
+                controller.signals().coalesce(value & 0xffff);
             }
             case FeatureId.INTERRUPT_VECTOR -> {
                 if (!isVector(value)) {
                     return Status.INVALID_FIELD;
                 }
-                immediate[value & 0xffff] = (value & COALESCING_OFF) != 0;
-                controller.signals().immediate(value & 0xffff, (value & COALESCING_OFF) != 0);
+                boolean off = (value & COALESCING_OFF) != 0;
+                immediate.set(value & 0xffff, Width.U8, off ? 1 : 0);
+                controller.signals().immediate(value & 0xffff, off);
             }
-            case FeatureId.WRITE_ATOMICITY -> atomicity = value & 1;
+            case FeatureId.WRITE_ATOMICITY -> atomicity.set(value & 1);
             case FeatureId.ASYNC_EVENTS -> {
                 admin.events().configure(value);
                 warn();
@@ -239,9 +266,9 @@ final class Features {
         if (queues.submissionCount() > 1 || queues.completionCount() > 1) {
             return Status.COMMAND_SEQUENCE_ERROR;
         }
-        submissionQueues = Math.min(submissions + 1, most);
-        completionQueues = Math.min(completions + 1, most);
-        c.result = queueCounts(submissionQueues, completionQueues);
+        submissionQueues.set(Math.min(submissions + 1, most));
+        completionQueues.set(Math.min(completions + 1, most));
+        c.result = queueCounts(submissionQueuesAllowed(), completionQueuesAllowed());
         return Status.SUCCESS;
     }
 
@@ -251,9 +278,10 @@ final class Features {
 
     /** What is in a cache becomes durable when it is turned off (5.21.1.6). */
     private void setWriteCache(Command c) {
-        writeCache = (c.cdw11 & 1) != 0;
-        processor.writeCache(writeCache);
-        if (writeCache) {
+        boolean on = (c.cdw11 & 1) != 0;
+        writeCache.set(on ? 1 : 0);
+        processor.writeCache(on);
+        if (on) {
             admin.finish(c, Status.SUCCESS);
         } else {
             flush.begin(c);
@@ -262,15 +290,15 @@ final class Features {
 
     /** The controller is reset. */
     void reset() {
-        arbitration = DEFAULT_ARBITRATION;
-        power = 0;
-        coalescing = 0;
-        atomicity = 0;
-        writeCache = true;
+        arbitration.set(DEFAULT_ARBITRATION);
+        power.set(0);
+        coalescing.set(0);
+        atomicity.set(0);
+        writeCache.set(1);
         processor.writeCache(true);
-        submissionQueues = most;
-        completionQueues = most;
-        Arrays.fill(immediate, false);
+        submissionQueues.set(most);
+        completionQueues.set(most);
+        immediate.clear();
         temperature.reset();
         data.reset();
         ofNamespaces.reset();

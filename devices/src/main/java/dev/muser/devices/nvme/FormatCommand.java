@@ -37,7 +37,7 @@ final class FormatCommand {
     void execute(Command c) {
         List<Namespace> targets;
         if (c.nsid == ALL_NAMESPACES) {
-            targets = namespaces.all().stream().filter(n -> n.attached).toList();
+            targets = namespaces.all().stream().filter(Namespace::isAttached).toList();
         } else {
             var namespace = namespaces.attached(c.nsid);
             targets = namespace == null ? List.of() : List.of(namespace);
@@ -178,7 +178,7 @@ final class FormatCommand {
                 namespace.formatting = false;
                 if (status == 0 && namespace.shift() != shift && !isGone(namespace)) {
                     namespace.shift(shift);
-                    admin.namespaceChanged(namespace);
+                    admin.namespaceChanged(namespace.id);
                 }
             }
             admin.finish(command, status);

@@ -32,7 +32,7 @@ final class Identify {
         switch (c.cdw10 & 0xff) {
             case NAMESPACE -> namespace(c, namespaces.attached(c.nsid), true);
             case CONTROLLER -> respond(c, controller.structure());
-            case ACTIVE_NAMESPACES -> list(c, namespace -> namespace.attached);
+            case ACTIVE_NAMESPACES -> list(c, Namespace::isAttached);
             case DESCRIPTORS -> descriptors(c);
             case ALLOCATED_NAMESPACES -> list(c, namespace -> true);
             case ALLOCATED_NAMESPACE -> namespace(c, namespaces.find(c.nsid), false);
@@ -88,7 +88,7 @@ final class Identify {
         if (namespace == null) {
             admin.finish(c, Namespaces.whyMissing(c.nsid));
         } else {
-            controllers(c, namespace.attached);
+            controllers(c, namespace.isAttached());
         }
     }
 

@@ -48,7 +48,7 @@ final class Inspection {
                 namespace.id,
                 namespace.info().size(),
                 1 << namespace.shift(),
-                namespace.attached,
+                namespace.isAttached(),
                 namespace.isReadOnly(),
                 namespace.formatting,
                 namespace.uuid(),
@@ -80,16 +80,15 @@ final class Inspection {
         var list = new ArrayList<CompletionQueueStatus>();
         for (int i = 0; i < queues.completionCount(); i++) {
             var queue = queues.completionAt(i);
-            int waiting = queue.tail - queue.head;
             list.add(
                     new CompletionQueueStatus(
                             queue.id,
                             queue.size,
                             queue.vector,
                             queue.interrupts,
-                            queue.head,
+                            queue.head(),
                             queue.tail,
-                            waiting < 0 ? waiting + queue.size : waiting));
+                            queue.unread()));
         }
         return list;
     }

@@ -1,5 +1,6 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
 import org.jspecify.annotations.Nullable;
 
 /** Get Log Page (NVMe base 1.4, 5.14). */
@@ -19,14 +20,16 @@ final class LogPages {
     private final ErrorLog errors;
     private final SmartLog smart;
     private final Processor processor;
-    private final ChangedNamespaces changed = new ChangedNamespaces();
+    private final ChangedNamespaces changed;
 
     LogPages(
             AdminCommands admin,
             AsyncEvents events,
             ErrorLog errors,
             SmartLog smart,
-            Processor processor) {
+            Processor processor,
+            DeviceState state) {
+        changed = new ChangedNamespaces(state);
         this.admin = admin;
         this.events = events;
         this.errors = errors;
@@ -79,10 +82,17 @@ final class LogPages {
             case ERRORS -> events.seen(AsyncEvents.ERROR);
             case SMART -> events.seen(AsyncEvents.HEALTH);
             case CHANGED_NAMESPACES -> {
-                changed.clear();
+                changed.take();
                 events.seen(AsyncEvents.NOTICE);
             }
             default -> {}
+        }
+    }
+
+    /** A command is over. */
+    void over(Command c) {
+        if (c.opcode == Opcode.GET_LOG_PAGE && (c.cdw10 & 0xff) == CHANGED_NAMESPACES) {
+            changed.taken();
         }
     }
 

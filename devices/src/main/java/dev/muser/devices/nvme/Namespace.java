@@ -9,29 +9,35 @@ import org.jspecify.annotations.Nullable;
 
 /** A namespace: a number of logical blocks in a storage engine, and what is under way there. */
 final class Namespace {
-    final int id;
+    /** Its identifier; 0 until it has one. */
+    int id;
+
+    private final NamespaceRecords records;
+
+    /** Which record is its own; 0, where counters of the past are, when it has been removed. */
+    private int record;
+
+    private final NamespaceOptions options;
     private final Storage storage;
     private final boolean readOnly;
     private final UUID uuid;
     private final String description;
 
+    // as the record says
+
     /** Logical block size, as a power of two. */
     private int shift;
 
-    /** Whether the controller has it. */
-    boolean attached;
+    private boolean attached;
+
+    /** The driver has protected it against writes. */
+    private boolean writeProtected;
 
     /** Those that have waited are being begun. */
     boolean goingOn;
 
     /** A format is under way. */
     boolean formatting;
-
-    /** The driver has protected it against writes. */
-    boolean writeProtected;
-
-    /** The value of the Error Recovery feature. */
-    int errorRecovery;
 
     /** Requests at the storage. */
     private int away;
@@ -46,20 +52,37 @@ final class Namespace {
 
     private boolean submittedSinceKick;
 
-    // statistics
-    long readCommands;
-    long writeCommands;
-    long bytesRead;
-    long bytesWritten;
-
-    Namespace(int id, NamespaceOptions options) {
-        this.id = id;
+    Namespace(NamespaceOptions options, NamespaceRecords records) {
+        this.options = options;
+        this.records = records;
         storage = options.storage();
         readOnly = options.readOnly();
-        attached = options.attached();
         uuid = options.uuid();
         description = options.description();
-        shift = Integer.numberOfTrailingZeros(options.blockSize());
+    }
+
+    /** It is new, and gets that identifier. */
+    void create(int newId) {
+        records.create(newId, uuid);
+        records.attached(newId, options.attached());
+        records.shift(newId, Integer.numberOfTrailingZeros(options.blockSize()));
+        open(newId);
+    }
+
+    /** It is the one that has that identifier. */
+    void open(int itsId) {
+        id = itsId;
+        record = itsId;
+        attached = records.isAttached(itsId);
+        writeProtected = records.isProtected(itsId);
+        shift = records.shift(itsId);
+    }
+
+    /** It is removed. What comes back of its commands counts for the past. */
+    void remove() {
+        attached = false;
+        records.retire(record);
+        record = 0;
     }
 
     Storage storage() {
@@ -72,6 +95,31 @@ final class Namespace {
 
     String description() {
         return description;
+    }
+
+    /** Hot. Whether the controller has it. */
+    boolean isAttached() {
+        return attached;
+    }
+
+    void attach(boolean on) {
+        attached = on;
+        records.attached(record, on);
+    }
+
+    /** Protects it against writes, or not. */
+    void protect(boolean on) {
+        writeProtected = on;
+        records.writeProtected(record, on);
+    }
+
+    /** Returns the value of the Error Recovery feature. */
+    int errorRecovery() {
+        return records.errorRecovery(record);
+    }
+
+    void errorRecovery(int value) {
+        records.errorRecovery(record, value);
     }
 
     boolean isReadOnly() {
@@ -94,6 +142,7 @@ final class Namespace {
 
     void shift(int newShift) {
         shift = newShift;
+        records.shift(record, newShift);
     }
 
     /** Hot. Returns how many logical blocks it has. */
@@ -178,8 +227,20 @@ final class Namespace {
         return next;
     }
 
+    /** Hot. A read has succeeded. */
+    void countRead(long bytes) {
+        records.count(record, NamespaceRecords.READS, 1);
+        records.count(record, NamespaceRecords.BYTES_READ, bytes);
+    }
+
+    /** Hot. A write has succeeded. */
+    void countWrite(long bytes) {
+        records.count(record, NamespaceRecords.WRITES, 1);
+        records.count(record, NamespaceRecords.BYTES_WRITTEN, bytes);
+    }
+
     NamespaceCounters counters() {
-        return new NamespaceCounters(readCommands, writeCommands, bytesRead, bytesWritten);
+        return records.counters(record);
     }
 
     /** The controller is reset: nobody waits, nothing that is under way counts. */

@@ -49,11 +49,11 @@ final class NamespaceCommands {
         if (namespace == null) {
             return Namespaces.whyMissing(c.nsid); // removed meanwhile
         }
-        if (namespace.attached == attach) {
+        if (namespace.isAttached() == attach) {
             return attach ? Status.NAMESPACE_ALREADY_ATTACHED : Status.NAMESPACE_NOT_ATTACHED;
         }
-        namespace.attached = attach;
-        admin.namespaceChanged(namespace);
+        namespace.attach(attach);
+        admin.namespaceChanged(namespace.id);
         return Status.SUCCESS;
     }
 

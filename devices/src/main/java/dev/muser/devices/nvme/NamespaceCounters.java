@@ -11,8 +11,6 @@ package dev.muser.devices.nvme;
 public record NamespaceCounters(
         long readCommands, long writeCommands, long bytesRead, long bytesWritten) {
 
-    static final NamespaceCounters NONE = new NamespaceCounters(0, 0, 0, 0);
-
     NamespaceCounters plus(NamespaceCounters other) {
         return new NamespaceCounters(
                 readCommands + other.readCommands,

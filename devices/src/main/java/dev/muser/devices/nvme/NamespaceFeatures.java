@@ -35,7 +35,7 @@ final class NamespaceFeatures {
         if (current) {
             c.result =
                     id == FeatureId.ERROR_RECOVERY
-                            ? namespace.errorRecovery
+                            ? namespace.errorRecovery()
                             : namespace.isReadOnly() ? PROTECTED : UNPROTECTED;
         }
         admin.finish(c, Status.SUCCESS);
@@ -45,7 +45,7 @@ final class NamespaceFeatures {
     void set(Command c, int id) {
         List<Namespace> targets = new ArrayList<>();
         if (c.nsid == ALL_NAMESPACES) {
-            namespaces.all().stream().filter(n -> n.attached).forEach(targets::add);
+            namespaces.all().stream().filter(Namespace::isAttached).forEach(targets::add);
         } else {
             var namespace = namespaces.attached(c.nsid);
             if (namespace == null) {
@@ -66,7 +66,7 @@ final class NamespaceFeatures {
             admin.finish(c, Status.INVALID_FIELD); // NSFEAT says that there is no such error
             return;
         }
-        targets.forEach(n -> n.errorRecovery = c.cdw11 & TIME_LIMIT);
+        targets.forEach(n -> n.errorRecovery(c.cdw11 & TIME_LIMIT));
         admin.finish(c, Status.SUCCESS);
     }
 
@@ -78,7 +78,7 @@ final class NamespaceFeatures {
         } else if (targets.stream().anyMatch(Namespace::isAlwaysReadOnly)) {
             admin.finish(c, Status.FEATURE_NOT_CHANGEABLE);
         } else {
-            targets.forEach(n -> n.writeProtected = wanted == PROTECTED);
+            targets.forEach(n -> n.protect(wanted == PROTECTED));
             if (wanted == PROTECTED) {
                 flush.begin(c);
             } else {
@@ -90,7 +90,7 @@ final class NamespaceFeatures {
     /** Time limits are forgotten with a reset; protection stays. */
     void reset() {
         for (var namespace : namespaces.all()) {
-            namespace.errorRecovery = 0;
+            namespace.errorRecovery(0);
         }
     }
 }

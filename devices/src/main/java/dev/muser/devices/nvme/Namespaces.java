@@ -1,8 +1,11 @@
 package dev.muser.devices.nvme;
 
 import dev.muser.device.EventLoop;
+import dev.muser.device.pci.DeviceState;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /** The namespaces of a controller, by identifier. */
@@ -11,6 +14,10 @@ final class Namespaces {
     static final int MOST = 256;
 
     private final EventLoop loop;
+    private final NamespaceRecords records;
+
+    /** What the options say, not yet under identifiers. */
+    private final List<Namespace> given = new ArrayList<>();
 
     /** By identifier; 0 is none. */
     private @Nullable Namespace[] byId = new @Nullable Namespace[2];
@@ -20,13 +27,110 @@ final class Namespaces {
     /** All, and those that have been removed while requests were with their storages. */
     private final List<Namespace> served = new ArrayList<>();
 
-    /** Of those that are no more. */
-    private NamespaceCounters past = NamespaceCounters.NONE;
-
     private boolean polling;
 
-    Namespaces(EventLoop loop) {
+    Namespaces(EventLoop loop, DeviceState state) {
         this.loop = loop;
+        records = new NamespaceRecords(state);
+    }
+
+    /**
+     * Starts the storage of one that is there from the beginning.
+     *
+     * @throws dev.muser.devices.storage.StorageException when that does not start
+     */
+    void give(NamespaceOptions options) {
+        if (given.size() == MOST) {
+            throw full();
+        }
+        given.add(started(options));
+    }
+
+    private static IllegalStateException full() {
+        return new IllegalStateException("a controller has at most %d namespaces".formatted(MOST));
+    }
+
+    private Namespace started(NamespaceOptions options) {
+        options.storage().start(loop);
+        var made = new Namespace(options, records);
+        served.add(made);
+        if (polling) {
+            made.storage().polling(true);
+        }
+        return made;
+    }
+
+    /** The controller is switched on: gives the namespaces of the options their identifiers. */
+    void create() {
+        for (var namespace : given) {
+            create(namespace);
+        }
+        given.clear();
+    }
+
+    private void create(Namespace namespace) {
+        namespace.create(freeId());
+        place(namespace);
+    }
+
+    private int freeId() {
+        int id = 1;
+        while (id <= MOST && records.isPresent(id)) {
+            id++;
+        }
+        if (id > MOST) {
+            throw full();
+        }
+        return id;
+    }
+
+    private void place(Namespace namespace) {
+        int id = namespace.id;
+        if (id >= byId.length) {
+            var more = new @Nullable Namespace[Math.max(id + 1, 2 * byId.length)];
+            System.arraycopy(byId, 0, more, 0, byId.length);
+            byId = more;
+        }
+        byId[id] = namespace;
+        all.add(namespace);
+        all.sort((a, b) -> Integer.compare(a.id, b.id));
+    }
+
+    /**
+     * Finds the namespaces again that the state has. Of those that the options have beside them,
+     * the operator has removed them while the controller was running: they stay away.
+     *
+     * @param gone is told of those that the state has and the options lack, which are removed
+     */
+    void open(IntConsumer gone) {
+        given.addAll(all); // when it was switched on for the fields that the old state lacks
+        all.clear();
+        Arrays.fill(byId, null);
+        for (int id = 1; id <= MOST; id++) {
+            if (records.isPresent(id)) {
+                open(id, gone);
+            }
+        }
+        for (var namespace : given) {
+            served.remove(namespace);
+            namespace.storage().forget();
+            namespace.storage().close();
+        }
+        given.clear();
+    }
+
+    private void open(int id, IntConsumer gone) {
+        var uuid = records.uuid(id);
+        for (var namespace : given) {
+            if (namespace.uuid().equals(uuid)) {
+                given.remove(namespace);
+                namespace.open(id);
+                place(namespace);
+                return;
+            }
+        }
+        records.retire(id);
+        gone.accept(id);
     }
 
     /**
@@ -35,34 +139,15 @@ final class Namespaces {
      * @throws dev.muser.devices.storage.StorageException when that does not start
      */
     Namespace add(NamespaceOptions options) {
-        int id = 1;
-        while (find(id) != null) {
-            id++;
-        }
-        if (id > MOST) {
-            throw new IllegalStateException(
-                    "a controller has at most %d namespaces".formatted(MOST));
-        }
-        options.storage().start(loop);
-        var made = new Namespace(id, options);
-        if (id >= byId.length) {
-            var more = new @Nullable Namespace[Math.max(id + 1, 2 * byId.length)];
-            System.arraycopy(byId, 0, more, 0, byId.length);
-            byId = more;
-        }
-        byId[id] = made;
-        all.add(made);
-        all.sort((a, b) -> Integer.compare(a.id, b.id));
-        served.add(made);
-        if (polling) {
-            made.storage().polling(true);
-        }
+        freeId(); // before anything is started
+        var made = started(options);
+        create(made);
         return made;
     }
 
     /** Takes it away from the driver. Its storage is served until it is {@link #closed}. */
     void remove(Namespace namespace) {
-        namespace.attached = false;
+        namespace.remove();
         byId[namespace.id] = null;
         all.remove(namespace);
     }
@@ -70,11 +155,11 @@ final class Namespaces {
     /** Closes the storage of one that was removed, and of which no request is under way. */
     void closed(Namespace namespace) {
         if (served.remove(namespace)) {
-            past = past.plus(namespace.counters());
             if (polling) {
                 namespace.storage().polling(false);
             }
             namespace.storage().quiesce();
+            namespace.storage().forget();
             namespace.storage().close();
         }
     }
@@ -96,8 +181,8 @@ final class Namespaces {
 
     /** Returns what went in and out of all that there are, and that there were. */
     NamespaceCounters counters() {
-        var sum = past;
-        for (var namespace : served) {
+        var sum = records.counters(0);
+        for (var namespace : all) {
             sum = sum.plus(namespace.counters());
         }
         return sum;
@@ -111,7 +196,7 @@ final class Namespaces {
     /** Hot. Returns the namespace that commands can use; null when there is none. */
     @Nullable Namespace attached(int id) {
         var found = find(id);
-        return found != null && found.attached ? found : null;
+        return found != null && found.isAttached() ? found : null;
     }
 
     /** In ascending order of their identifiers. */

@@ -67,6 +67,20 @@ final class NvmCommands {
         }
     }
 
+    /** Goes on with a pair whose blocks a process before this one has compared. */
+    void goOnWithSecond(Command compared, Command write) {
+        compared.second = write;
+        var namespace = namespaces.attached(compared.nsid);
+        if (namespace == null) {
+            refuse(compared, Namespaces.whyMissing(compared.nsid));
+            return;
+        }
+        compared.namespace = namespace;
+        if (namespace.begin(compared, true)) { // always, since nothing else has begun
+            goOnWithSecond(compared);
+        }
+    }
+
     private void dispatch(Command c) {
         int opcode = c.opcode;
         if (opcode == Opcode.FLUSH) {
@@ -227,11 +241,9 @@ final class NvmCommands {
         if (errno == 0) {
             var namespace = c.namespace();
             if (c.opcode == Opcode.READ) {
-                namespace.readCommands++;
-                namespace.bytesRead += c.dataLength;
+                namespace.countRead(c.dataLength);
             } else if (c.opcode == Opcode.WRITE) {
-                namespace.writeCommands++;
-                namespace.bytesWritten += c.dataLength;
+                namespace.countWrite(c.dataLength);
             }
         }
         end(c, Status.ofErrno(errno, c.isWrite()));
@@ -335,6 +347,8 @@ final class NvmCommands {
 
     /** The comparison was right: the write follows, with the namespace still for it alone. */
     private void goOnWithSecond(Command compared) {
+        processor.inFlight().compared(compared.slot); // it would not be right any more afterwards
+        Steps.at(Steps.COMPARED);
         var write = Objects.requireNonNull(compared.second);
         write.first = compared;
         write.namespace = compared.namespace;
@@ -345,6 +359,9 @@ final class NvmCommands {
         var namespace = compared.namespace();
         namespace.end(compared);
         BufferPool.giveBack(written);
+        // before the first, of which a successor knows that it has succeeded
+        processor.inFlight().done(written.slot, written.result, status);
+        Steps.at(Steps.FUSED_DONE);
         processor.finish(compared, Status.SUCCESS);
         processor.finish(written, status);
         goOn(namespace);

@@ -52,7 +52,7 @@ public final class Nvme implements Device {
         for (int i = 0; i < vectors.length; i++) {
             vectors[i] = ctx.interrupt(i);
         }
-        controller = new Controller(ctx.loop(), ctx.memory(), bar, vectors, options);
+        controller = new Controller(ctx.loop(), ctx.state(), ctx.memory(), bar, vectors, options);
         inspection = new Inspection(controller, options);
         try {
             controller.start();
@@ -85,6 +85,16 @@ public final class Nvme implements Device {
     /** Returns what it is doing now. On the loop's thread. */
     public NvmeStatus describe() {
         return inspection.describe();
+    }
+
+    @Override
+    public void powerOn() {
+        controller.powerOn();
+    }
+
+    @Override
+    public void restored() {
+        controller.restored();
     }
 
     @Override

@@ -1,12 +1,13 @@
 package dev.muser.devices.nvme;
 
 import dev.muser.device.EventLoop;
+import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
-import dev.muser.device.pci.GuestWindow;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * The hot path of a controller: from doorbells to commands, from commands to completions.
@@ -36,7 +37,10 @@ final class Processor {
     private final GuestMemory memory;
     private final Doorbells doorbells;
     private final Namespaces namespaces;
-    private final QueueTable queues = new QueueTable();
+    private final DeviceState state;
+    private final QueueTable queues;
+    private final InFlight inFlight;
+    private final Restart restart;
     private final CommandPool pool;
     private final BufferPool buffers = new BufferPool(MOST_DATA, 64);
     private final NvmCommands nvm;
@@ -56,6 +60,9 @@ final class Processor {
     /** Bytes that may still be moved in this turn. */
     private long budget;
 
+    /** Of the entries that are being started. */
+    private final int[] slots = new int[BATCH];
+
     private final MemorySegment entries =
             Arena.ofAuto().allocate((long) BATCH * Command.ENTRY, Command.ENTRY);
 
@@ -66,6 +73,7 @@ final class Processor {
             Doorbells doorbells,
             Namespaces namespaces,
             CompletionSignals signals,
+            DeviceState state,
             NvmeOptions options) {
         this.controller = controller;
         this.loop = loop;
@@ -73,11 +81,35 @@ final class Processor {
         this.doorbells = doorbells;
         this.namespaces = namespaces;
         this.signals = signals;
+        this.state = state;
+        inFlight = new InFlight(state);
+        queues = new QueueTable(state, memory, inFlight, this::arrived);
+        restart = new Restart(this, queues, inFlight);
         pool = new CommandPool(this, memory);
         drain = new Drain(pool);
         nvm = new NvmCommands(this, namespaces, memory, buffers);
-        admin = new AdminCommands(controller, this, queues, namespaces, memory, options);
-        attention = new Attention(this, loop, doorbells, queues, namespaces, signals, options);
+        admin = new AdminCommands(controller, this, queues, namespaces, memory, state, options);
+        attention =
+                new Attention(this, loop, doorbells, queues, namespaces, signals, state, options);
+    }
+
+    /** The state has its values, and the loop its other objects. */
+    void open() {
+        inFlight.open();
+        queues.open();
+        doorbells.open();
+        admin.open();
+        signals.open();
+        restart.open();
+    }
+
+    /** All that a process before this one had begun has begun again. */
+    void restarted() {
+        controller.restarted();
+    }
+
+    InFlight inFlight() {
+        return inFlight;
     }
 
     EventLoop loop() {
@@ -125,7 +157,8 @@ final class Processor {
         budget = TURN_BYTES;
         boolean worked = namespaces.poll();
         worked |= postponed.run();
-        worked |= arbiter.round(queues);
+        state.commit(); // queues must be there for good before anything is fetched from them
+        worked |= restart.isOver() ? arbiter.round(queues) : restart.run();
         worked |= namespaces.kick();
         worked |= publish();
         controller.progressed();
@@ -168,6 +201,7 @@ final class Processor {
         n = Math.min(n, queue.size - queue.head);
         n = (int) Math.min(n, Math.max(1, budget / queue.usualCost));
         n = Math.min(n, Math.min(queue.completions.room(), pool.available()));
+        n = Math.min(n, inFlight.available(queue.id));
         if (n <= 0) {
             return 0;
         }
@@ -188,8 +222,7 @@ final class Processor {
     private void refuseTail(SubmissionQueue queue, long tail) {
         if (tail < 0) {
             controller.fail("the doorbell buffer is gone");
-        } else if (queue.refusedTail != tail) {
-            queue.refusedTail = tail;
+        } else if (queue.refuses(tail)) {
             admin.events().invalidDoorbellValue();
         }
     }
@@ -216,14 +249,21 @@ final class Processor {
     }
 
     private void start(SubmissionQueue queue, MemorySegment from, int n) {
+        for (int i = 0; i < n; i++) {
+            int slot = inFlight.take();
+            slots[i] = slot;
+            inFlight.record(slot, from, (long) i * Command.ENTRY, queue.identity(i));
+            Steps.at(Steps.RECORDED);
+        }
         queue.advance(n);
+        Steps.at(Steps.FETCHED);
         queue.underWay += n;
         queue.completions.underWay += n;
         boolean isAdmin = queue.id == 0;
         int era = controller.era();
         for (int i = 0; i < n; i++) {
             var command = pool.take();
-            command.begin(queue);
+            command.begin(queue, slots[i]);
             command.decode(from, (long) i * Command.ENTRY);
             if (isAdmin) {
                 admin.execute(command);
@@ -235,7 +275,55 @@ final class Processor {
                 queue.usualCost = Math.max(command.dataLength, LEAST_COST);
             }
             spend(command.dataLength);
+            Steps.at(Steps.STARTED);
         }
+        if (isAdmin) {
+            state.commit(); // what it has made of queues, before they are used
+            Steps.at(Steps.COMMITTED);
+        }
+    }
+
+    /**
+     * Begins a command again that was in flight.
+     *
+     * @param withoutFirst whether it is the second half of an operation whose first half has failed
+     */
+    void begin(int slot, boolean withoutFirst) {
+        var command = take(slot);
+        if (withoutFirst) {
+            finish(command, Status.FAILED_FUSED);
+        } else if (command.queue().id == 0) {
+            admin.execute(command);
+        } else {
+            nvm.execute(command);
+        }
+        spend(command.dataLength);
+        Steps.at(Steps.STARTED);
+    }
+
+    /**
+     * Goes on with a fused operation whose blocks have been compared.
+     *
+     * @param second where the write is; it may be done already
+     */
+    void beginCompared(int first, int second) {
+        var compared = take(first);
+        if (second < 0 || inFlight.isDone(second)) {
+            finish(compared, Status.SUCCESS);
+        } else {
+            var write = take(second);
+            nvm.goOnWithSecond(compared, write);
+            spend(write.dataLength);
+        }
+        Steps.at(Steps.STARTED);
+    }
+
+    private Command take(int slot) {
+        var command = pool.take();
+        command.begin(
+                Objects.requireNonNull(queues.submission(inFlight.submissionQueue(slot))), slot);
+        command.decode(inFlight.entries(), InFlight.at(slot));
+        return command;
     }
 
     /** Hot. A command is done: its completion is due, and it can be used for another. */
@@ -244,10 +332,16 @@ final class Processor {
         if (status != 0) {
             admin.errors().record(c, status);
         }
+        if (queue.id == 0) {
+            inFlight.doneWithChanges(c.slot, c.result, status);
+        } else {
+            inFlight.done(c.slot, c.result, status);
+        }
+        Steps.at(Steps.DONE);
         queue.underWay--;
         var completions = queue.completions;
         completions.underWay--;
-        completions.add(c.result, queue.head, queue.id, c.cid, status);
+        completions.add(c.slot, c.result, queue.head, queue.id, c.cid, status);
         BufferPool.giveBack(c);
         pool.give(c);
         if (queue.closing && queue.underWay == 0) {
@@ -296,6 +390,10 @@ final class Processor {
                 if (queues.completionAtOrNull(i) != queue) {
                     return true; // it has failed
                 }
+                if (queue.id == 0) {
+                    state.commit(); // what these commands have changed
+                    Steps.at(Steps.COMMITTED);
+                }
                 int n = queue.publish(memory);
                 if (n < 0 || queue.hasFailed()) {
                     controller.fail("completion queue %d cannot be written".formatted(queue.id));
@@ -313,16 +411,16 @@ final class Processor {
     /** Hot. Sees how far the driver has got. */
     void observe(CompletionQueue queue) {
         long head = doorbells.head(queue.id);
-        if (head == queue.head) {
+        if (head == queue.head()) {
             return;
         }
         if (head >= 0 && queue.accepts((int) Math.min(head, Integer.MAX_VALUE))) {
-            queue.head = (int) head;
+            queue.head((int) head);
+            Steps.at(Steps.OBSERVED);
             signals.moved(queue);
         } else if (head < 0) {
             controller.fail("the doorbell buffer is gone");
-        } else if (queue.refusedHead != head) {
-            queue.refusedHead = head;
+        } else if (queue.refuses(head)) {
             admin.events().invalidDoorbellValue();
         }
     }
@@ -361,8 +459,10 @@ final class Processor {
         }
         buffers.clear();
         postponed.clear();
+        restart.clear();
         admin.reset();
         pool.cancelAll();
+        inFlight.clear();
         for (int i = 0; i < queues.completionCount(); i++) {
             var queue = queues.completionAt(i);
             if (!queue.haveArrived()) {
@@ -385,10 +485,5 @@ final class Processor {
                 finish(half, Status.MISSING_FUSED);
             }
         }
-    }
-
-    /** Returns a window on memory of the driver. */
-    GuestWindow window() {
-        return memory.window();
     }
 }

@@ -41,16 +41,8 @@ final class QueueCommands {
         } else if (vector >= controller.vectorCount()) {
             processor.finish(c, Status.INVALID_INTERRUPT_VECTOR);
         } else {
-            var queue =
-                    new CompletionQueue(
-                            id,
-                            size,
-                            vector,
-                            (c.cdw11 & INTERRUPTS) != 0,
-                            processor.window(),
-                            c.pointer1,
-                            processor::arrived);
-            queues.add(queue);
+            boolean interrupts = (c.cdw11 & INTERRUPTS) != 0;
+            var queue = queues.addCompletion(id, c.pointer1, size, vector, interrupts);
             controller.signals().created(queue);
             controller.doorbells().clearHead(id);
             processor.finish(c, Status.SUCCESS);
@@ -79,14 +71,7 @@ final class QueueCommands {
         } else if (!isQueueAddress(c.pointer1)) {
             processor.finish(c, Status.PRP_OFFSET_INVALID);
         } else {
-            queues.add(
-                    new SubmissionQueue(
-                            id,
-                            size,
-                            c.cdw11 >>> 1 & 3,
-                            completions,
-                            processor.window(),
-                            c.pointer1));
+            queues.addSubmission(id, c.pointer1, size, c.cdw11 >>> 1 & 3, completions);
             controller.doorbells().clearTail(id);
             processor.finish(c, Status.SUCCESS);
         }
@@ -129,6 +114,7 @@ final class QueueCommands {
             processor.finish(c, Status.INVALID_QUEUE_DELETION);
         } else {
             queues.remove(queue);
+            processor.inFlight().clear(id);
             controller.signals().forget(queue);
             processor.finish(c, Status.SUCCESS);
         }

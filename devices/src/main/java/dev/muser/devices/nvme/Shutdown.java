@@ -1,5 +1,8 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import dev.muser.devices.storage.StorageOperation;
 import dev.muser.devices.storage.StorageRequest;
 import dev.muser.linux.Errno;
@@ -18,8 +21,8 @@ final class Shutdown {
     private final Registers registers;
     private final Namespaces namespaces;
 
-    /** CSTS.SHST. */
-    private int state;
+    /** What CSTS.SHST is to say. */
+    private final StateField state;
 
     /** Whether commands are still under way. */
     private boolean waiting;
@@ -29,15 +32,25 @@ final class Shutdown {
     /** Changes with each shutdown: flushes of an earlier one do not count. */
     private int run;
 
-    Shutdown(Controller controller, Registers registers, Namespaces namespaces) {
+    Shutdown(DeviceState state, Controller controller, Registers registers, Namespaces namespaces) {
+        this.state = state.field("nvme.shutdown", Width.U8);
         this.controller = controller;
         this.registers = registers;
         this.namespaces = namespaces;
     }
 
+    /** Another process has begun it, maybe. */
+    void open() {
+        run++;
+        waiting = state.get() == OCCURRING;
+        if (waiting) {
+            controller.processor().finishLoneHalves();
+        }
+    }
+
     void begin() {
         run++;
-        state = OCCURRING;
+        state.set(OCCURRING);
         waiting = true;
         show();
         controller.processor().finishLoneHalves();
@@ -48,17 +61,17 @@ final class Shutdown {
     void forget() {
         run++;
         waiting = false;
-        state = 0;
+        state.set(0);
     }
 
     /** Puts into the register how far it has got. */
     void show() {
-        registers.setShutdown(state);
+        registers.setShutdown((int) state.get());
     }
 
     /** Whether the controller has been shut down since it was enabled. */
     boolean isComplete() {
-        return state == COMPLETE;
+        return state.get() == COMPLETE;
     }
 
     /** Hot. Commands may have ended. */
@@ -79,7 +92,7 @@ final class Shutdown {
 
     private void flushed(int of) {
         if (of == run && --flushes == 0) {
-            state = COMPLETE;
+            state.set(COMPLETE);
             show();
         }
     }

@@ -1,5 +1,8 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.util.concurrent.TimeUnit;
 
 /** The SMART / health information log (NVMe base 1.4, 5.14.1.2): real counters. */
@@ -13,18 +16,27 @@ final class SmartLog {
     private final Namespaces namespaces;
     private final ErrorLog errors;
     private final Temperature temperature;
-    private final long since = System.nanoTime();
-    private long unsafeShutdowns;
 
-    SmartLog(Namespaces namespaces, ErrorLog errors, Temperature temperature) {
+    /** By the machine's clock since its start, which is the same in all processes. */
+    private final StateField since;
+
+    private final StateField unsafeShutdowns;
+
+    SmartLog(DeviceState state, Namespaces namespaces, ErrorLog errors, Temperature temperature) {
+        since = state.field("nvme.smart.on_since", Width.U64);
+        unsafeShutdowns = state.field("nvme.smart.unsafe_shutdowns", Width.U64);
         this.namespaces = namespaces;
         this.errors = errors;
         this.temperature = temperature;
     }
 
+    void powerOn() {
+        since.set(System.nanoTime());
+    }
+
     /** The driver has gone, or the machine was reset, without a shutdown. */
     void unsafeShutdown() {
-        unsafeShutdowns++;
+        unsafeShutdowns.set(unsafeShutdowns.get() + 1);
     }
 
     int criticalWarning() {
@@ -43,8 +55,8 @@ final class SmartLog {
         s.u64(64, counters.readCommands()).u64(80, counters.writeCommands());
         s.u64(96, TimeUnit.NANOSECONDS.toMinutes(busy));
         s.u64(112, 1); // power cycles
-        s.u64(128, TimeUnit.NANOSECONDS.toHours(System.nanoTime() - since));
-        s.u64(144, unsafeShutdowns);
+        s.u64(128, TimeUnit.NANOSECONDS.toHours(System.nanoTime() - since.get()));
+        s.u64(144, unsafeShutdowns.get());
         s.u64(160, errors.mediaErrors()).u64(176, errors.count());
         s.u16(200, Temperature.COMPOSITE);
         return s;

@@ -14,12 +14,13 @@ final class SubmissionQueue {
     final int priority;
 
     final GuestWindow window;
+    private final QueueRecords records;
 
     /** The next entry to fetch. */
     int head;
 
-    /** A value of the doorbell that was refused, so that it is reported once; -1 for none. */
-    long refusedTail = -1;
+    /** How many were fetched in all; in the device's state too. */
+    private long fetched;
 
     /** Commands that were fetched and are not completed. */
     int underWay;
@@ -39,19 +40,17 @@ final class SubmissionQueue {
     /** Bytes that its last command moved: what to expect of the next. */
     long usualCost = 4096;
 
-    SubmissionQueue(
-            int id,
-            int size,
-            int priority,
-            CompletionQueue completions,
-            GuestWindow window,
-            long address) {
+    /** As the records say. */
+    SubmissionQueue(int id, QueueRecords records, CompletionQueue completions, GuestWindow window) {
         this.id = id;
-        this.size = size;
-        this.priority = priority;
+        this.records = records;
         this.completions = completions;
         this.window = window;
-        window.set(address, (long) size * Command.ENTRY, DmaAccess.READ);
+        size = records.entries(id);
+        priority = records.kind(id);
+        fetched = records.count(id);
+        head = (int) Long.remainderUnsigned(fetched, size);
+        window.set(records.address(id), (long) size * Command.ENTRY, DmaAccess.READ);
     }
 
     /** Hot. How many entries there are up to {@code tail}. */
@@ -60,11 +59,37 @@ final class SubmissionQueue {
         return n < 0 ? n + size : n;
     }
 
-    /** Hot. Goes on behind {@code n} entries that were fetched. */
+    /** Hot. Returns what tells an entry from all others: the one so many behind the next. */
+    long identity(int ahead) {
+        return InFlight.identity(id, completions.id, fetched + ahead);
+    }
+
+    /** Whether the entry before which so many were fetched, as its low half, has been fetched. */
+    boolean hasFetched(int before) {
+        return before - (int) fetched < 0;
+    }
+
+    /** Returns how long ago that was, in entries. */
+    long fetchedSince(int before) {
+        return ((int) fetched - before) & 0xffff_ffffL;
+    }
+
+    /** Hot. Goes on behind {@code n} entries that have been fetched and recorded. */
     void advance(int n) {
         head += n;
         if (head >= size) {
             head -= size;
         }
+        fetched += n;
+        records.count(id, fetched);
+    }
+
+    /** Whether a value of the doorbell is to be reported: not the same twice. */
+    boolean refuses(long tail) {
+        if (records.refused(id) == tail) {
+            return false;
+        }
+        records.refused(id, tail);
+        return true;
     }
 }

@@ -1,5 +1,9 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
+
 /**
  * The temperature that a controller reports, and its thresholds (NVMe base 1.4, 5.21.1.4). It is
  * constant; a driver learns how alarms work by moving the thresholds past it.
@@ -16,12 +20,17 @@ final class Temperature {
     private static final int OVER = 0;
     private static final int UNDER = 1;
 
-    private int over = WARNING;
-    private int under;
+    private final StateField over;
+    private final StateField under;
+
+    Temperature(DeviceState state) {
+        over = state.field("nvme.feature.temperature_over", Width.U16);
+        under = state.field("nvme.feature.temperature_under", Width.U16);
+    }
 
     void reset() {
-        over = WARNING;
-        under = 0;
+        over.set(WARNING);
+        under.set(0);
     }
 
     /** Whether the feature's value names a threshold that there is. */
@@ -34,14 +43,14 @@ final class Temperature {
     void set(int feature) {
         int kelvins = feature & 0xffff;
         if ((feature >>> 20 & 3) == OVER) {
-            over = kelvins;
+            over.set(kelvins);
         } else {
-            under = kelvins;
+            under.set(kelvins);
         }
     }
 
     int get(int feature) {
-        return (feature >>> 20 & 3) == OVER ? over : under;
+        return (int) ((feature >>> 20 & 3) == OVER ? over : under).get();
     }
 
     static int defaultOf(int feature) {
@@ -50,6 +59,6 @@ final class Temperature {
 
     /** Whether a threshold has been reached. */
     boolean isBeyond() {
-        return COMPOSITE >= over || COMPOSITE <= under;
+        return COMPOSITE >= over.get() || COMPOSITE <= under.get();
     }
 }

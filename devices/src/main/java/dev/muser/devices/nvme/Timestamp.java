@@ -1,5 +1,8 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateField;
+import dev.muser.device.pci.Width;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -20,24 +23,33 @@ final class Timestamp {
     private static final ValueLayout.OfLong U64 =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private long base;
-    private long since = System.nanoTime();
-    private long origin;
+    private final StateField base;
+
+    /** By the machine's clock since its start, which is the same in all processes. */
+    private final StateField since;
+
+    private final StateField origin;
+
+    Timestamp(DeviceState state) {
+        base = state.field("nvme.timestamp.base", Width.U64);
+        since = state.field("nvme.timestamp.since", Width.U64);
+        origin = state.field("nvme.timestamp.origin", Width.U64);
+    }
 
     void reset() {
-        base = 0;
-        origin = 0;
-        since = System.nanoTime();
+        base.set(0);
+        origin.set(0);
+        since.set(System.nanoTime());
     }
 
     void set(MemorySegment data) {
-        base = data.get(U64, 0) & MASK;
-        origin = SET_BY_DRIVER;
-        since = System.nanoTime();
+        base.set(data.get(U64, 0) & MASK);
+        origin.set(SET_BY_DRIVER);
+        since.set(System.nanoTime());
     }
 
     DataStructure value() {
-        long now = base + (System.nanoTime() - since) / 1_000_000 & MASK;
-        return new DataStructure(SIZE).u64(0, now | origin);
+        long now = base.get() + (System.nanoTime() - since.get()) / 1_000_000 & MASK;
+        return new DataStructure(SIZE).u64(0, now | origin.get());
     }
 }

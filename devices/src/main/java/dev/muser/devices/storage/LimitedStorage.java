@@ -188,6 +188,11 @@ public final class LimitedStorage implements Storage {
     }
 
     @Override
+    public void forget() {
+        storage.forget();
+    }
+
+    @Override
     public void close() {
         if (timer != null) {
             timer.close();

@@ -81,6 +81,13 @@ public interface Storage extends AutoCloseable {
      */
     default void quiesce() {}
 
+    /**
+     * The disk is removed for good: what it has put aside for another process is given back too.
+     * {@link #close} follows. A disk that is merely closed may be opened by another process, and
+     * then has what was there.
+     */
+    default void forget() {}
+
     /** Gives everything back. No request is under way, or ever will be. Idempotent. */
     @Override
     void close();

@@ -3,12 +3,32 @@ package dev.muser.devices.nvme;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.device.pci.Device;
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.PciDevice;
+import dev.muser.devices.storage.FakeLoop;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.UUID;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
 /** Data structures for the driver, byte by byte. */
 class StructuresTest {
+    /** Makes something that lies in the state of a device. */
+    private static <T> T inState(Function<DeviceState, T> maker) {
+        var made = new ArrayList<T>();
+        var _ =
+                PciDevice.create(
+                        ctx -> {
+                            ctx.identity(1, 2);
+                            made.add(maker.apply(ctx.state()));
+                            return new Device() {};
+                        },
+                        new FakeLoop(() -> 0));
+        return made.getFirst();
+    }
+
     private static byte[] bytes(DataStructure structure) {
         return structure.bytes().toArray(JAVA_BYTE);
     }
@@ -32,7 +52,7 @@ class StructuresTest {
 
     @Test
     void shouldListChangedNamespacesInOrder() {
-        var changed = new ChangedNamespaces();
+        var changed = inState(ChangedNamespaces::new);
         changed.add(256);
         changed.add(3);
         changed.add(3);
@@ -43,7 +63,7 @@ class StructuresTest {
 
     @Test
     void shouldKeepErrorsThatNoCommandMade() {
-        var log = new ErrorLog();
+        var log = inState(ErrorLog::new);
         log.record(Status.INVALID_FIELD);
         var entry = bytes(log.page());
         assertThat(entry).hasSize(64 * 64);
@@ -55,7 +75,8 @@ class StructuresTest {
 
     @Test
     void shouldKnowBothTemperatureThresholds() {
-        var temperature = new Temperature();
+        var temperature = inState(Temperature::new);
+        temperature.reset();
         assertThat(temperature.isBeyond()).isFalse();
         temperature.set(1 << 20 | Temperature.COMPOSITE);
         assertThat(temperature.isBeyond()).as("under").isTrue();
@@ -68,7 +89,7 @@ class StructuresTest {
 
     @Test
     void shouldKeep48BitsOfATimestamp() {
-        var timestamp = new Timestamp();
+        var timestamp = inState(Timestamp::new);
         timestamp.set(MemorySegment.ofArray(new byte[] {0, 0, 0, 0, 1, 2, -1, -1}));
         var value = bytes(timestamp.value());
         assertThat(value[4]).isEqualTo((byte) 1);

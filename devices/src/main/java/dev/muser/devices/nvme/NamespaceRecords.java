@@ -1,0 +1,135 @@
+package dev.muser.devices.nvme;
+
+import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.StateArray;
+import dev.muser.device.pci.Width;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.UUID;
+
+/**
+ * What drivers have made of namespaces, and what went in and out, in the device's state: 64 bytes
+ * for each identifier from 1 on. Number 0 has the counters of those that are no more.
+ *
+ * <pre>
+ *    0  2 u64  UUID               16  u8   1 there is one, 2 attached, 4 protected
+ *   17  u8     block size: log2   18  u16  error recovery
+ *   24  u64    reads              32  u64  writes
+ *   40  u64    bytes read         48  u64  bytes written
+ * </pre>
+ *
+ * <p>Counters are stored for good, all else in transactions.
+ */
+final class NamespaceRecords {
+    static final int READS = 24;
+    static final int WRITES = 32;
+    static final int BYTES_READ = 40;
+    static final int BYTES_WRITTEN = 48;
+
+    private static final int RECORD = 64;
+    private static final int UUID_HIGH = 0;
+    private static final int UUID_LOW = 8;
+    private static final int FLAGS = 16;
+    private static final int SHIFT = 17;
+    private static final int ERROR_RECOVERY = 18;
+
+    private static final int PRESENT = 1;
+    private static final int ATTACHED = 2;
+    private static final int PROTECTED = 4;
+
+    private static final ValueLayout.OfLong LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final StateArray array;
+
+    NamespaceRecords(DeviceState state) {
+        array = state.array("nvme.namespaces", (long) (Namespaces.MOST + 1) * RECORD);
+    }
+
+    private static long at(int id) {
+        return (long) id * RECORD;
+    }
+
+    boolean isPresent(int id) {
+        return (array.get(at(id) + FLAGS, Width.U8) & PRESENT) != 0;
+    }
+
+    UUID uuid(int id) {
+        return new UUID(
+                array.get(at(id) + UUID_HIGH, Width.U64), array.get(at(id) + UUID_LOW, Width.U64));
+    }
+
+    private void clear(int id) {
+        for (int i = 0; i < RECORD; i += 8) {
+            array.set(at(id) + i, Width.U64, 0);
+        }
+    }
+
+    void create(int id, UUID uuid) {
+        clear(id);
+        array.set(at(id) + UUID_HIGH, Width.U64, uuid.getMostSignificantBits());
+        array.set(at(id) + UUID_LOW, Width.U64, uuid.getLeastSignificantBits());
+        array.set(at(id) + FLAGS, Width.U8, PRESENT);
+    }
+
+    /** There is none of that identifier any more; its counters are of the past. */
+    void retire(int id) {
+        for (int counter : new int[] {READS, WRITES, BYTES_READ, BYTES_WRITTEN}) {
+            long sum = array.get(counter, Width.U64) + array.get(at(id) + counter, Width.U64);
+            array.set(counter, Width.U64, sum);
+        }
+        clear(id);
+    }
+
+    boolean isAttached(int id) {
+        return (array.get(at(id) + FLAGS, Width.U8) & ATTACHED) != 0;
+    }
+
+    void attached(int id, boolean on) {
+        flag(id, ATTACHED, on);
+    }
+
+    boolean isProtected(int id) {
+        return (array.get(at(id) + FLAGS, Width.U8) & PROTECTED) != 0;
+    }
+
+    void writeProtected(int id, boolean on) {
+        flag(id, PROTECTED, on);
+    }
+
+    private void flag(int id, int flag, boolean on) {
+        long flags = array.get(at(id) + FLAGS, Width.U8);
+        array.set(at(id) + FLAGS, Width.U8, on ? flags | flag : flags & ~flag);
+    }
+
+    int shift(int id) {
+        return (int) array.get(at(id) + SHIFT, Width.U8);
+    }
+
+    void shift(int id, int shift) {
+        array.set(at(id) + SHIFT, Width.U8, shift);
+    }
+
+    int errorRecovery(int id) {
+        return (int) array.get(at(id) + ERROR_RECOVERY, Width.U16);
+    }
+
+    void errorRecovery(int id, int value) {
+        array.set(at(id) + ERROR_RECOVERY, Width.U16, value);
+    }
+
+    /** Hot. Counts, for good. */
+    void count(int id, int counter, long more) {
+        var bytes = array.raw();
+        long at = at(id) + counter;
+        bytes.set(LONG, at, bytes.get(LONG, at) + more);
+    }
+
+    NamespaceCounters counters(int id) {
+        return new NamespaceCounters(
+                array.get(at(id) + READS, Width.U64),
+                array.get(at(id) + WRITES, Width.U64),
+                array.get(at(id) + BYTES_READ, Width.U64),
+                array.get(at(id) + BYTES_WRITTEN, Width.U64));
+    }
+}
