@@ -3,7 +3,7 @@
 #   cli/target/lib        the modules, as Maven makes them
 #   cli/target/images/N   a copy that is never changed, so that what runs from it is not disturbed
 #     lib/                the modules
-#     serve.aot, nvme.aot, other.aot  classes and profiles of training runs (JEP 483, 514, 515)
+#     serve.aot, nvme.aot, keeper.aot, other.aot  classes and profiles of training runs (JEP 483, 514, 515)
 #   cli/target/stamp      its time: when the build began; its lines: N, and the JDK
 
 image_base=$muser_root/cli/target
@@ -82,6 +82,17 @@ image_train() {
         train --drive "$image_socket" 2>"$image/driver.log" 9>&- |
         image_record nvme serve nvme --memory 64M --until-stdin-closes -q --socket-path "$image_socket"
     image_record other train
+    image_train_keeper
+}
+
+# Its device process dies, is started again, and dies once more.
+image_train_keeper() {
+    jvm_options keeper
+    "$JAVA_HOME/bin/java" $jvm_options -XX:AOTCacheOutput="$image/keeper.aot" -p "$image/lib" \
+        -m dev.muser.keeper/dev.muser.keeper.Main --deaths=2 -- /bin/sh -c 'kill -9 $$' \
+        >"$image/keeper.log" 2>&1 9>&-
+    [ -f "$image/keeper.aot" ] ||
+        echo "muser: the training run failed, see $image/keeper.log; muser works, but starts slower" >&2
 }
 
 # Makes the cache of part $1 from a run with the other arguments.

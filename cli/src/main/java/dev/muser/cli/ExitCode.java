@@ -10,6 +10,9 @@ final class ExitCode {
     /** The command line, or what it refers to, is wrong. */
     static final int USAGE = 2;
 
+    /** This build cannot go on from what a process before it has left: none of its likes could. */
+    static final int UNREADABLE = 4;
+
     /** Interrupted by Ctrl-C (128 + SIGINT). */
     static final int INTERRUPTED = 130;
 

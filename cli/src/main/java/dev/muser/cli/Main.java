@@ -176,9 +176,9 @@ public final class Main {
         var name = command.getCommandSpec().qualifiedName();
         var err = command.getErr();
         int code;
-        if (e instanceof UserError) {
+        if (e instanceof UserError error) {
             err.printf("%s: %s%n", name, e.getMessage());
-            code = ExitCode.USAGE;
+            code = error.exitCode();
         } else {
             boolean debug = System.getenv(DEBUG) != null;
             err.printf(

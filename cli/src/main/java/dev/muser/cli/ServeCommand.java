@@ -308,7 +308,13 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                     paths.forEach(controls::listen);
                 }
             }
-        } catch (StorageException | StateMismatchException e) {
+        } catch (StateMismatchException e) {
+            stop.close();
+            throw new UserError(
+                    "cannot go on from what the process before this one has left: "
+                            + e.getMessage(),
+                    ExitCode.UNREADABLE);
+        } catch (StorageException e) {
             stop.close();
             throw new UserError(String.valueOf(e.getMessage()));
         } catch (RuntimeException | Error e) {

@@ -6,7 +6,18 @@ package dev.muser.cli;
 public final class UserError extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    private final int exitCode;
+
     public UserError(String message) {
+        this(message, ExitCode.USAGE);
+    }
+
+    UserError(String message, int exitCode) {
         super(message, null, false, false);
+        this.exitCode = exitCode;
+    }
+
+    int exitCode() {
+        return exitCode;
     }
 }

@@ -36,6 +36,9 @@ public final class Keeper implements AutoCloseable {
     /** Exit code: the device process died too often. */
     public static final int GAVE_UP = 3;
 
+    /** Exit code of a device process that cannot go on from what is kept: none could. */
+    public static final int UNREADABLE = 4;
+
     private static final long NOTIFY = 1;
     private static final long SIGNAL = 2;
     private static final long DEVICE = 3;
@@ -66,6 +69,7 @@ public final class Keeper implements AutoCloseable {
     private final Deaths deaths;
     private final Retired retired = new Retired(epoll, RETIRED);
     private @Nullable DeviceProcess device;
+    private List<String> command;
     private boolean everReady;
     private boolean told; // to end
     private long startDue = Time.NEVER;
@@ -201,6 +205,11 @@ public final class Keeper implements AutoCloseable {
             epoll.remove(old.process().fd());
             retired.add(old.process(), options.stopTimeout());
             watch(next);
+            var ofNext = CommandLine.of(pid);
+            if (!ofNext.isEmpty()) {
+                command = ofNext; // an upgrade is not to be lost with the next death
+                spare.command(ofNext);
+            }
             spare.renew();
         } catch (SyscallException e) {
             Words.say("MAINPID=", Words.number(pid), " is not followed: " + e.getMessage());
@@ -246,7 +255,8 @@ public final class Keeper implements AutoCloseable {
         device = null;
         if (told || current.isStopping() || status.isSuccess()) {
             code = status.shellCode();
-        } else if (!everReady && (status.code() == USAGE || isNoProgram(status))) {
+        } else if (status.code() == UNREADABLE
+                || (!everReady && (status.code() == USAGE || isNoProgram(status)))) {
             code = status.code(); // it, or the shell, has said why
         } else {
             startAgain(status.toString(), current.isSteady());
@@ -298,9 +308,7 @@ public final class Keeper implements AutoCloseable {
     }
 
     private void startCold() {
-        watch(
-                ServiceProcess.start(
-                        options.command(), environment, store.all(), null, lifeline[1].fd()));
+        watch(ServiceProcess.start(command, environment, store.all(), null, lifeline[1].fd()));
     }
 
     private boolean handOver() {

@@ -6,6 +6,7 @@ import dev.muser.linux.SyscallException;
 import dev.muser.service.HandoverException;
 import dev.muser.service.StandbyProcess;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +22,7 @@ final class Spare {
     private final Epoll epoll;
     private final long wordToken;
     private final long endToken;
+    private List<String> command;
     private @Nullable StandbyProcess standby;
     private boolean warm;
     private boolean wanted;
@@ -40,6 +42,7 @@ final class Spare {
             long wordToken,
             long endToken) {
         this.options = options;
+        command = options.command();
         this.environment = environment;
         this.lifeline = lifeline;
         this.epoll = epoll;
@@ -55,6 +58,11 @@ final class Spare {
                 startDue = Time.now();
             }
         }
+    }
+
+    /** Sets what the next one is started by. */
+    void command(List<String> newest) {
+        command = newest;
     }
 
     /** Replaces it: the program that it was started from may be an old one by now. */
@@ -113,7 +121,7 @@ final class Spare {
     private void start() {
         startDue = Time.NEVER;
         try {
-            standby = StandbyProcess.start(options.command(), environment, lifeline);
+            standby = StandbyProcess.start(command, environment, lifeline);
             epoll.add(standby.fd(), Epoll.IN, wordToken);
             epoll.add(standby.process().fd(), Epoll.IN, endToken);
             warmDue = Time.in(options.startTimeout());
