@@ -82,6 +82,7 @@ public final class Keeper implements AutoCloseable {
      */
     public Keeper(Options options) {
         this.options = options;
+        command = options.command();
         // what it promises to keep it must be able to open, besides its own
         int room = (int) Math.min(options.capacity(), OpenFiles.limit() - OWN_DESCRIPTORS);
         if (room < 1) {
