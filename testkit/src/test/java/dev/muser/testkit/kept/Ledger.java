@@ -32,7 +32,7 @@ final class Ledger implements Device {
 
     static final int WRITTEN = 0x28;
 
-    private static final int DEPTH = 64;
+    static final int DEPTH = 64;
 
     private final GuestMemory memory;
     private final StateField next;
