@@ -29,7 +29,6 @@ final class CompletionQueue {
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int PHASE_BIT = 48;
-    private static final int STATUS_BIT = 49;
 
     final int id;
     final int size;
@@ -51,13 +50,7 @@ final class CompletionQueue {
     /** Where the next entry goes. */
     int tail;
 
-    // entries that are due: a ring, oldest at first
-    private long[] lows = new long[32];
-    private long[] highs = new long[32];
-    private int[] slots = new int[32];
-    private int first;
-    private int due;
-
+    private final DueEntries due = new DueEntries();
     private long phase;
 
     /** Entries that were written, in all. */
@@ -139,12 +132,12 @@ final class CompletionQueue {
 
     /** Hot. How many more commands may be fetched that will complete here. */
     int room() {
-        return size - underWay - due;
+        return size - underWay - due.count();
     }
 
     /** Hot. Whether entries are due. */
     boolean hasDue() {
-        return due != 0 || again.length != 0;
+        return due.count() != 0 || again.length != 0;
     }
 
     /** Hot. Returns what the driver has taken, as last seen. */
@@ -170,35 +163,16 @@ final class CompletionQueue {
     }
 
     /** Hot. An entry is due. */
-    void add(int slot, int result, int sqHead, int sqId, int cid, int status) {
-        if (due == lows.length) {
-            grow();
-        }
-        int at = (first + due) & (lows.length - 1);
-        lows[at] = Integer.toUnsignedLong(result);
-        highs[at] = high(sqHead, sqId, cid, status);
-        slots[at] = slot;
-        due++;
+    void add(int slot, long outcome, int sqHead, int sqId, int cid) {
+        due.add(slot, outcome, sqHead, sqId, cid);
     }
 
-    private static long high(int sqHead, int sqId, int cid, int status) {
-        return sqHead | (long) sqId << 16 | (long) cid << 32 | (long) status << STATUS_BIT;
-    }
-
-    private void grow() {
-        var newLows = new long[2 * due];
-        var newHighs = new long[2 * due];
-        var newSlots = new int[2 * due];
-        for (int i = 0; i < due; i++) {
-            int at = (first + i) & (due - 1);
-            newLows[i] = lows[at];
-            newHighs[i] = highs[at];
-            newSlots[i] = slots[at];
-        }
-        lows = newLows;
-        highs = newHighs;
-        slots = newSlots;
-        first = 0;
+    /**
+     * Notes the outcomes of all that are due, so that these commands are not done again. In other
+     * cases that may happen before they are posted, which is soon: nobody has seen what they did.
+     */
+    void noteOutcomes() {
+        due.note(inFlight);
     }
 
     /**
@@ -211,21 +185,48 @@ final class CompletionQueue {
         if (n < 0) {
             return n;
         }
-        int free = size - 1 - unread();
-        int most = Math.min(Math.min(due, free), size - (int) (written - posted));
-        int error = 0;
-        for (int i = 0; i < most && error == 0; i++, n++) {
-            long low = lows[first];
-            long high = highs[first] | phase;
-            int slot = slots[first];
-            first = (first + 1) & (lows.length - 1);
-            due--;
-            inFlight.posting(slot, low | (high >>> STATUS_BIT) << 32, written);
-            Steps.at(Steps.POSTING);
-            error = write(memory, slot, low, high);
+        int most = Math.min(due.count(), size - 1 - unread());
+        most = Math.min(most, size - (int) (written - posted)); // those may be written once more
+        if (most > 0) {
+            inFlight.posting(due, most, written);
+            boolean direct = written == posted && window.isDirect();
+            if ((direct ? writeDirectly(most) : writeEach(memory, most)) != 0) {
+                return -1;
+            }
+            due.remove(most);
+            n += most;
+        }
+        if (due.count() != 0) {
+            noteOutcomes(); // they wait for the driver
         }
         untold += n;
-        return error == 0 ? n : -1;
+        return n;
+    }
+
+    /** Hot. Each step for all of them, then the next. */
+    private int writeDirectly(int n) {
+        for (int i = 0; i < n; i++) {
+            long at = (long) tail * ENTRY;
+            int error = window.store128(at, due.low(i), due.high(i) | phase);
+            if (error != 0) {
+                return error;
+            }
+            goOn();
+            Steps.at(Steps.WRITTEN);
+        }
+        posted = written;
+        records.count(id, posted);
+        Steps.at(Steps.POSTED);
+        inFlight.free(due, n);
+        return 0;
+    }
+
+    private int writeEach(GuestMemory memory, int n) {
+        int error = 0;
+        for (int i = 0; i < n && error == 0; i++) {
+            error = write(memory, due.slot(i), due.low(i), due.high(i) | phase);
+        }
+        return error;
     }
 
     /** Writes the next entry, which has that slot. */
@@ -276,7 +277,6 @@ final class CompletionQueue {
         records.count(id, posted);
         Steps.at(Steps.POSTED);
         inFlight.free(slot);
-        Steps.at(Steps.FREED);
     }
 
     private int byMessage(GuestMemory memory, long at, long number) {
@@ -331,13 +331,14 @@ final class CompletionQueue {
         int error = 0;
         for (int i = 0; i < theirs.length && error == 0; i++) {
             int slot = theirs[i];
+            long outcome = inFlight.outcome(slot);
             long high =
-                    high(
+                    DueEntries.high(
+                            outcome,
                             againHeads[i],
                             inFlight.submissionQueue(slot),
-                            inFlight.commandId(slot),
-                            inFlight.status(slot));
-            long low = Integer.toUnsignedLong(inFlight.result(slot));
+                            inFlight.commandId(slot));
+            long low = outcome & 0xffff_ffffL;
             error = write(memory, slot, low, high | phase);
         }
         return error == 0 ? theirs.length : -1;

@@ -17,10 +17,11 @@ import java.util.Arrays;
  * a slot, 64 bytes: the submission queue entry, but for 16 bytes of it that no command here uses
  *    8  u64  identity; 0 when the slot is free
  *              bits 0-31  how many entries of the queue had been fetched before this one
- *                  32-39  submission queue    40-47  completion queue    48-55  flags
- *   16  u64  outcome, of a command that is done
- *              bits 0-31  command specific result    32-47  status
- *                  48     set when it is being posted    49-63  as which entry of its queue
+ *                  32-39  submission queue        40-47  completion queue
+ *                  48     set in any slot in use   49    set when blocks have been compared
+ *   16  u64  outcome; 0 until the command is done
+ *              bits 0-31  command specific result  32-46  status        47  set when done
+ *                  48     set when being posted    49-63  as which entry of its queue
  * </pre>
  *
  * <p>Each step is a store of 8 bytes that follows all that it speaks of: no undo log, and no step
@@ -32,6 +33,8 @@ import java.util.Arrays;
  *
  * <p>Outcomes of admin commands belong to the transaction that has changed what they are about, and
  * are committed before they are posted. Whatever else ends commands belongs to one too.
+ *
+ * <p>x86-64 keeps the order of stores; release is what keeps the compiler from changing it.
  */
 final class InFlight {
     static final int SLOTS = 4096;
@@ -45,7 +48,8 @@ final class InFlight {
 
     private static final long VALID = 1L << 48;
     private static final long COMPARED = 2L << 48;
-    private static final long DONE = 4L << 48;
+    private static final long DONE = 1L << 47;
+    private static final long STATUS = 0x7fff;
     private static final int POSTING_BIT = 48;
 
     private static final ValueLayout.OfLong LONG =
@@ -107,34 +111,49 @@ final class InFlight {
         return freeCount == 0 ? used++ : free[--freeCount];
     }
 
-    /** Hot. Copies what matters of an entry. */
-    void record(int slot, MemorySegment from, long at, long identity) {
+    /**
+     * Hot. Takes a slot for each of {@code n} entries, one after the other in {@code from}, and
+     * copies there what matters of them.
+     *
+     * @param into gets the slots
+     */
+    void record(SubmissionQueue queue, MemorySegment from, int n, int[] into) {
         var b = bytes;
-        long to = (long) slot * SLOT;
-        b.set(LONG, to, from.get(LONG, at));
-        b.set(LONG, to + 24, from.get(LONG, at + 24));
-        b.set(LONG, to + 32, from.get(LONG, at + 32));
-        b.set(LONG, to + 40, from.get(LONG, at + 40));
-        b.set(LONG, to + 48, from.get(LONG, at + 48));
-        b.set(LONG, to + 56, from.get(LONG, at + 56));
-        LONGS.setRelease(b, to + IDENTITY, identity);
+        VarHandle.releaseFence(); // not before the slots were free
+        for (int i = 0; i < n; i++) {
+            int slot = take();
+            into[i] = slot;
+            long at = (long) i * SLOT;
+            long to = (long) slot * SLOT;
+            b.set(LONG, to + OUTCOME, 0);
+            b.set(LONG, to, from.get(LONG, at));
+            b.set(LONG, to + 24, from.get(LONG, at + 24));
+            b.set(LONG, to + 32, from.get(LONG, at + 32));
+            b.set(LONG, to + 40, from.get(LONG, at + 40));
+            b.set(LONG, to + 48, from.get(LONG, at + 48));
+            b.set(LONG, to + 56, from.get(LONG, at + 56));
+        }
+        VarHandle.releaseFence();
+        for (int i = 0; i < n; i++) {
+            b.set(LONG, (long) into[i] * SLOT + IDENTITY, queue.identity(i));
+            Steps.at(Steps.RECORDED);
+        }
+        VarHandle.releaseFence();
     }
 
-    /** Hot. Notes the outcome of a command of an I/O queue, for good. */
-    void done(int slot, int result, int status) {
-        long at = (long) slot * SLOT;
-        LONGS.setRelease(bytes, at + OUTCOME, outcome(result, status));
-        LONGS.setRelease(bytes, at + IDENTITY, identity(slot) | DONE);
+    /** Notes the outcome of a command, for good. */
+    void done(int slot, long outcome) {
+        LONGS.setRelease(bytes, (long) slot * SLOT + OUTCOME, outcome);
     }
 
     /** Notes the outcome of an admin command, together with what it has changed. */
-    void doneWithChanges(int slot, int result, int status) {
-        array.set((long) slot * SLOT + OUTCOME, Width.U64, outcome(result, status));
-        array.set((long) slot * SLOT + IDENTITY, Width.U64, identity(slot) | DONE);
+    void doneWithChanges(int slot, long outcome) {
+        array.set((long) slot * SLOT + OUTCOME, Width.U64, outcome);
     }
 
-    private static long outcome(int result, int status) {
-        return Integer.toUnsignedLong(result) | (long) status << 32;
+    /** Returns what is noted of a command that is done. */
+    static long outcome(int result, int status) {
+        return Integer.toUnsignedLong(result) | (status & STATUS) << 32 | DONE;
     }
 
     /** Notes that the blocks are as expected: the write that follows may begin. */
@@ -142,20 +161,33 @@ final class InFlight {
         LONGS.setRelease(bytes, (long) slot * SLOT + IDENTITY, identity(slot) | COMPARED);
     }
 
-    /**
-     * Hot. Notes as which entry a command is posted that is done.
-     *
-     * @param outcome as it was noted: the result, and the status from bit 32 on
-     */
-    void posting(int slot, long outcome, long entry) {
-        LONGS.setRelease(
-                bytes, (long) slot * SLOT + OUTCOME, outcome | ((entry << 1) | 1) << POSTING_BIT);
+    /** Hot. Notes as which entries commands are posted that are done, from {@code entry} on. */
+    void posting(DueEntries due, int n, long entry) {
+        var b = bytes;
+        for (int i = 0; i < n; i++) {
+            long place = ((entry + i) << 1 | 1) << POSTING_BIT;
+            b.set(LONG, (long) due.slot(i) * SLOT + OUTCOME, due.outcome(i) | place);
+            Steps.at(Steps.POSTING);
+        }
+        VarHandle.releaseFence();
     }
 
-    /** Hot. A command's completion has been posted. */
+    /** Hot. The completions of commands have been posted. */
+    void free(DueEntries due, int n) {
+        var b = bytes;
+        for (int i = 0; i < n; i++) {
+            int slot = due.slot(i);
+            b.set(LONG, (long) slot * SLOT + IDENTITY, 0);
+            push(slot);
+            Steps.at(Steps.FREED);
+        }
+    }
+
+    /** The completion of a command has been posted. */
     void free(int slot) {
         LONGS.setRelease(bytes, (long) slot * SLOT + IDENTITY, 0L);
         push(slot);
+        Steps.at(Steps.FREED);
     }
 
     /** Forgets all, in the transaction that is going on: nobody will post anything. */
@@ -194,7 +226,8 @@ final class InFlight {
         return bytes.get(LONG, (long) slot * SLOT + IDENTITY);
     }
 
-    private long outcome(int slot) {
+    /** Returns what is noted; the upper bits tell of posting. */
+    long outcome(int slot) {
         return bytes.get(LONG, (long) slot * SLOT + OUTCOME);
     }
 
@@ -221,7 +254,7 @@ final class InFlight {
     }
 
     boolean isDone(int slot) {
-        return (identity(slot) & DONE) != 0;
+        return (outcome(slot) & DONE) != 0;
     }
 
     boolean isCompared(int slot) {
@@ -236,17 +269,9 @@ final class InFlight {
         return (int) (bytes.get(LONG, at(slot)) >>> 8) & 3;
     }
 
-    int result(int slot) {
-        return (int) outcome(slot);
-    }
-
-    int status(int slot) {
-        return (int) (outcome(slot) >>> 32) & 0xffff;
-    }
-
     /** Whether it had begun to be posted. */
     boolean isPosting(int slot) {
-        return isDone(slot) && (outcome(slot) >>> POSTING_BIT & 1) != 0;
+        return (outcome(slot) >>> POSTING_BIT & 1) != 0;
     }
 
     /**

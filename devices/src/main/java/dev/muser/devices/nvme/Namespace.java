@@ -52,6 +52,12 @@ final class Namespace {
 
     private boolean submittedSinceKick;
 
+    // what went in and out since that was last noted
+    private long readCommands;
+    private long writeCommands;
+    private long bytesRead;
+    private long bytesWritten;
+
     Namespace(NamespaceOptions options, NamespaceRecords records) {
         this.options = options;
         this.records = records;
@@ -81,6 +87,7 @@ final class Namespace {
     /** It is removed. What comes back of its commands counts for the past. */
     void remove() {
         attached = false;
+        noteCounters();
         records.retire(record);
         record = 0;
     }
@@ -229,17 +236,29 @@ final class Namespace {
 
     /** Hot. A read has succeeded. */
     void countRead(long bytes) {
-        records.count(record, NamespaceRecords.READS, 1);
-        records.count(record, NamespaceRecords.BYTES_READ, bytes);
+        readCommands++;
+        bytesRead += bytes;
     }
 
     /** Hot. A write has succeeded. */
     void countWrite(long bytes) {
-        records.count(record, NamespaceRecords.WRITES, 1);
-        records.count(record, NamespaceRecords.BYTES_WRITTEN, bytes);
+        writeCommands++;
+        bytesWritten += bytes;
+    }
+
+    /** Hot. Notes what was counted. */
+    void noteCounters() {
+        if ((readCommands | writeCommands) != 0) {
+            records.count(record, readCommands, writeCommands, bytesRead, bytesWritten);
+            readCommands = 0;
+            writeCommands = 0;
+            bytesRead = 0;
+            bytesWritten = 0;
+        }
     }
 
     NamespaceCounters counters() {
+        noteCounters();
         return records.counters(record);
     }
 

@@ -21,10 +21,10 @@ import java.util.UUID;
  * <p>Counters are stored for good, all else in transactions.
  */
 final class NamespaceRecords {
-    static final int READS = 24;
-    static final int WRITES = 32;
-    static final int BYTES_READ = 40;
-    static final int BYTES_WRITTEN = 48;
+    private static final int READS = 24;
+    private static final int WRITES = 32;
+    private static final int BYTES_READ = 40;
+    private static final int BYTES_WRITTEN = 48;
 
     private static final int RECORD = 64;
     private static final int UUID_HIGH = 0;
@@ -119,9 +119,15 @@ final class NamespaceRecords {
     }
 
     /** Hot. Counts, for good. */
-    void count(int id, int counter, long more) {
+    void count(int id, long reads, long writes, long bytesRead, long bytesWritten) {
+        add(at(id) + READS, reads);
+        add(at(id) + WRITES, writes);
+        add(at(id) + BYTES_READ, bytesRead);
+        add(at(id) + BYTES_WRITTEN, bytesWritten);
+    }
+
+    private void add(long at, long more) {
         var bytes = array.raw();
-        long at = at(id) + counter;
         bytes.set(LONG, at, bytes.get(LONG, at) + more);
     }
 

@@ -209,6 +209,13 @@ final class Namespaces {
         return all.isEmpty() ? 1 : all.getLast().id;
     }
 
+    /** Hot. Notes what was read and written. */
+    void noteCounters() {
+        for (int i = 0; i < served.size(); i++) {
+            served.get(i).noteCounters();
+        }
+    }
+
     /** Hot. Looks for what storages have done. */
     boolean poll() {
         boolean found = false;

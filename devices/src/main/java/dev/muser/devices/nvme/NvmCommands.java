@@ -347,6 +347,7 @@ final class NvmCommands {
 
     /** The comparison was right: the write follows, with the namespace still for it alone. */
     private void goOnWithSecond(Command compared) {
+        processor.noteOutcomes(); // some of them it may have seen
         processor.inFlight().compared(compared.slot); // it would not be right any more afterwards
         Steps.at(Steps.COMPARED);
         var write = Objects.requireNonNull(compared.second);
@@ -360,10 +361,11 @@ final class NvmCommands {
         namespace.end(compared);
         BufferPool.giveBack(written);
         // before the first, of which a successor knows that it has succeeded
-        processor.inFlight().done(written.slot, written.result, status);
+        processor.inFlight().done(written.slot, InFlight.outcome(written.result, status));
         Steps.at(Steps.FUSED_DONE);
         processor.finish(compared, Status.SUCCESS);
         processor.finish(written, status);
+        processor.noteOutcomes(); // others may follow at once, and see it
         goOn(namespace);
     }
 

@@ -161,6 +161,7 @@ final class Processor {
         worked |= restart.isOver() ? arbiter.round(queues) : restart.run();
         worked |= namespaces.kick();
         worked |= publish();
+        namespaces.noteCounters();
         controller.progressed();
         return worked;
     }
@@ -249,12 +250,7 @@ final class Processor {
     }
 
     private void start(SubmissionQueue queue, MemorySegment from, int n) {
-        for (int i = 0; i < n; i++) {
-            int slot = inFlight.take();
-            slots[i] = slot;
-            inFlight.record(slot, from, (long) i * Command.ENTRY, queue.identity(i));
-            Steps.at(Steps.RECORDED);
-        }
+        inFlight.record(queue, from, n, slots);
         queue.advance(n);
         Steps.at(Steps.FETCHED);
         queue.underWay += n;
@@ -332,16 +328,15 @@ final class Processor {
         if (status != 0) {
             admin.errors().record(c, status);
         }
+        long outcome = InFlight.outcome(c.result, status);
         if (queue.id == 0) {
-            inFlight.doneWithChanges(c.slot, c.result, status);
-        } else {
-            inFlight.done(c.slot, c.result, status);
+            inFlight.doneWithChanges(c.slot, outcome);
+            Steps.at(Steps.DONE);
         }
-        Steps.at(Steps.DONE);
         queue.underWay--;
         var completions = queue.completions;
         completions.underWay--;
-        completions.add(c.slot, c.result, queue.head, queue.id, c.cid, status);
+        completions.add(c.slot, outcome, queue.head, queue.id, c.cid);
         BufferPool.giveBack(c);
         pool.give(c);
         if (queue.closing && queue.underWay == 0) {
@@ -354,8 +349,19 @@ final class Processor {
         var deletion = queue.deletion;
         if (deletion != null) {
             queue.deletion = null;
+            queue.completions.noteOutcomes();
             queues.remove(queue);
             finish(deletion, Status.SUCCESS);
+        }
+    }
+
+    /** Notes what has become of commands so far: what follows depends on it. */
+    void noteOutcomes() {
+        for (int i = 0; i < queues.completionCount(); i++) {
+            var queue = queues.completionAt(i);
+            if (queue.id != 0) {
+                queue.noteOutcomes();
+            }
         }
     }
 

@@ -101,11 +101,10 @@ final class Restart {
             } else {
                 queue.add(
                         slot,
-                        inFlight.result(slot),
+                        inFlight.outcome(slot),
                         headOf(slot),
                         inFlight.submissionQueue(slot),
-                        inFlight.commandId(slot),
-                        inFlight.status(slot));
+                        inFlight.commandId(slot));
             }
         }
         if (queue != null && !again.isEmpty()) {
