@@ -8,6 +8,7 @@ import dev.muser.devices.NvmeModel;
 import dev.muser.devices.OptionValues;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.NvmeOptions;
+import dev.muser.service.DescriptorStore;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -92,7 +93,7 @@ final class ServedDisks {
         var namespaces = new ArrayList<NamespaceOptions>();
         try {
             for (int i = 0; i < specs.size(); i++) {
-                namespaces.add(specs.get(i).open(owner + " " + (i + 1)));
+                namespaces.add(specs.get(i).open(owner + " " + (i + 1), DescriptorStore.NONE));
             }
             return NvmeModel.controller(values, specs.getFirst().identity(owner), namespaces)
                     .withSpin(spin, neverSleep);

@@ -5,6 +5,7 @@ import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
 import dev.muser.devices.nvme.NvmeOptions;
 import dev.muser.devices.storage.MemoryStorage;
+import dev.muser.service.DescriptorStore;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -60,7 +61,7 @@ public final class NvmeModel {
                                                     1,
                                                     1 << 24)))
                             .toList(),
-                    values -> ctx -> new Nvme(ctx, inMemory(values)));
+                    values -> ctx -> new Nvme(ctx, inMemory(values, ctx.descriptors())));
 
     private NvmeModel() {}
 
@@ -90,8 +91,8 @@ public final class NvmeModel {
         return digits.substring(0, 20).toUpperCase(Locale.ROOT);
     }
 
-    private static NvmeOptions inMemory(OptionValues values) {
-        var storage = new MemoryStorage(values.integer(MEMORY) << 20);
+    private static NvmeOptions inMemory(OptionValues values, DescriptorStore store) {
+        var storage = new MemoryStorage(values.integer(MEMORY) << 20, store);
         return controller(values, NAME, List.of(NamespaceOptions.of(storage, 512, "memory")));
     }
 }

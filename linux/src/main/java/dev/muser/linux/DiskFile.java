@@ -1,6 +1,10 @@
 package dev.muser.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -34,6 +38,11 @@ public final class DiskFile {
     private static final int AT_FDCWD = -100;
     private static final int O_NONBLOCK = 0x800;
     private static final int O_CLOEXEC = 0x80000;
+    private static final int F_OFD_GETLK = 36;
+    private static final int F_OFD_SETLK = 37;
+    private static final short F_RDLCK = 0;
+    private static final short F_WRLCK = 1;
+    private static final short F_UNLCK = 2;
     private static final int LOCK_SH = 1;
     private static final int LOCK_EX = 2;
     private static final int LOCK_NB = 4;
@@ -87,6 +96,53 @@ public final class DiskFile {
         }
         Syscall.check("flock", result);
         return true;
+    }
+
+    /**
+     * Opens a file anew that is open already: another open file description of the same file,
+     * wherever its path leads by now.
+     *
+     * @param flags bits of this class
+     */
+    public static Fd reopen(Fd fd, int flags) {
+        return open(Path.of("/proc/self/fd/" + fd.number()), flags);
+    }
+
+    /**
+     * Marks a byte as in use by this open file description, until its last use: by descriptors, by
+     * system calls, by requests to io_uring ({@code fcntl(2)}, F_OFD_SETLK; not related to {@link
+     * #tryLock}).
+     *
+     * @param position of the byte, anywhere, also behind the end
+     * @throws SyscallException when the file system cannot
+     */
+    public static void mark(Fd fd, long position) {
+        try (var arena = Arena.ofConfined()) {
+            var lock = lock(arena, F_RDLCK, position);
+            Syscall.check(
+                    "fcntl F_OFD_SETLK",
+                    Syscall.call(Syscall.FCNTL, fd.number(), F_OFD_SETLK, lock.address()));
+        }
+    }
+
+    /** Whether another open file description has marked the byte. */
+    public static boolean isMarked(Fd fd, long position) {
+        try (var arena = Arena.ofConfined()) {
+            var lock = lock(arena, F_WRLCK, position);
+            Syscall.check(
+                    "fcntl F_OFD_GETLK",
+                    Syscall.call(Syscall.FCNTL, fd.number(), F_OFD_GETLK, lock.address()));
+            return lock.get(JAVA_SHORT, 0) != F_UNLCK;
+        }
+    }
+
+    // struct flock: l_type u16 @0, l_whence u16 @2, l_start @8, l_len @16, l_pid u32 @24
+    private static MemorySegment lock(Arena arena, short type, long position) {
+        var lock = arena.allocate(32, 8);
+        lock.set(JAVA_SHORT, 0, type);
+        lock.set(JAVA_LONG, 8, position);
+        lock.set(JAVA_LONG, 16, 1);
+        return lock;
     }
 
     public static void unlock(Fd fd) {

@@ -4,6 +4,7 @@ import dev.muser.cli.UserError;
 import dev.muser.cli.disk.DiskSpec;
 import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.VfioDevice;
+import dev.muser.service.DescriptorStore;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
@@ -78,7 +79,9 @@ public final class DiskRequests implements UnaryOperator<Map<String, Object>> {
     }
 
     private synchronized Map<String, Object> add(String text) {
-        var options = DiskSpec.ofText(text).open("%s added %d".formatted(owner, ++added));
+        var options =
+                DiskSpec.ofText(text)
+                        .open("%s added %d".formatted(owner, ++added), DescriptorStore.NONE);
         var id = new int[1];
         try {
             disk.onLoop((device, nvme) -> {

@@ -13,6 +13,7 @@ import dev.muser.devices.storage.StorageException;
 import dev.muser.devices.storage.StorageLimits;
 import dev.muser.devices.storage.nbd.NbdOptions;
 import dev.muser.devices.storage.nbd.NbdStorage;
+import dev.muser.service.DescriptorStore;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -100,15 +101,16 @@ public final class DiskSpec {
     }
 
     /**
-     * Opens the storage.
+     * Opens the storage, as a process before this one has left it, or new.
      *
      * @param owner as for {@link #identity}
+     * @param store where its descriptors stay when this process ends; the same for all namespaces
      * @throws UserError when that is not possible
      */
-    public NamespaceOptions open(String owner) {
+    public NamespaceOptions open(String owner, DescriptorStore store) {
         Storage storage;
         try {
-            storage = openStorage();
+            storage = openStorage(store.under("storage." + uuidOf(owner) + "."));
         } catch (StorageException e) {
             throw new UserError(String.valueOf(e.getMessage()));
         }
@@ -135,17 +137,21 @@ public final class DiskSpec {
                 blockSize,
                 values.containsKey(DiskKey.READ_ONLY),
                 !values.containsKey(DiskKey.DETACHED),
-                values.containsKey(DiskKey.UUID)
-                        ? get(DiskKey.UUID, DiskSpec::uuid)
-                        : NamespaceOptions.uuidOf(identity(owner)),
+                uuidOf(owner),
                 description());
     }
 
-    private Storage openStorage() {
+    private UUID uuidOf(String owner) {
+        return values.containsKey(DiskKey.UUID)
+                ? get(DiskKey.UUID, DiskSpec::uuid)
+                : NamespaceOptions.uuidOf(identity(owner));
+    }
+
+    private Storage openStorage(DescriptorStore store) {
         return switch (place) {
-            case FILE -> FileStorage.open(path(), fileOptions());
+            case FILE -> FileStorage.open(path(), fileOptions(), store);
             case NBD -> NbdStorage.open(values.getOrDefault(place, ""), nbdOptions());
-            case MEMORY -> new MemoryStorage(get(place, Amounts::size));
+            case MEMORY -> new MemoryStorage(get(place, Amounts::size), store);
             default -> new NullStorage(get(place, Amounts::size));
         };
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.muser.cli.UserError;
 import dev.muser.devices.nvme.NamespaceOptions;
+import dev.muser.service.DescriptorStore;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -23,13 +24,13 @@ class DiskSpecTest {
 
     private static void refusedToOpen(String text, String message) {
         var spec = DiskSpec.ofText(text);
-        assertThatThrownBy(() -> spec.open("owner"))
+        assertThatThrownBy(() -> spec.open("owner", DescriptorStore.NONE))
                 .isInstanceOf(UserError.class)
                 .hasMessageContaining(message);
     }
 
     private static NamespaceOptions opened(String text) {
-        var options = DiskSpec.ofText(text).open("owner");
+        var options = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE);
         options.storage().close();
         return options;
     }
@@ -116,7 +117,7 @@ class DiskSpecTest {
     @Test
     void shouldRefuseAnImageThatIsInUse() throws IOException {
         var text = "file=" + image("a.img", 4096);
-        var first = DiskSpec.ofText(text).open("owner");
+        var first = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE);
         refusedToOpen(text, "is locked: another muser");
         first.storage().close();
         opened(text);

@@ -4,6 +4,8 @@ import dev.muser.device.EventLoop;
 import dev.muser.linux.Errno;
 import dev.muser.linux.IoUring;
 import dev.muser.linux.SyscallException;
+import dev.muser.service.DescriptorStore;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -41,6 +43,7 @@ public final class FileStorage implements Storage {
     private static final List<FileStorage> ABANDONED = new CopyOnWriteArrayList<>();
 
     private final OpenedImage image;
+    private final @Nullable KeptImage kept;
     private final FileOptions options;
     private final Transfer[] transfers = new Transfer[TRANSFERS];
     private final Transfer[] idle = new Transfer[TRANSFERS];
@@ -73,8 +76,9 @@ public final class FileStorage implements Storage {
     private @Nullable FileEngine engine;
     private volatile String engineName = "not started";
 
-    private FileStorage(OpenedImage image, FileOptions options) {
+    private FileStorage(OpenedImage image, @Nullable KeptImage kept, FileOptions options) {
         this.image = image;
+        this.kept = kept;
         this.options = options;
         for (int i = 0; i < TRANSFERS; i++) {
             transfers[i] = new Transfer(i);
@@ -90,6 +94,17 @@ public final class FileStorage implements Storage {
      * @throws StorageException with one line for the operator
      */
     public static FileStorage open(Path path, FileOptions options) {
+        return open(path, options, DescriptorStore.NONE);
+    }
+
+    /**
+     * As {@link #open(Path, FileOptions)}, with a lock that stays with {@code store} when the
+     * process ends; a process before this one may have left it there. What the store has is the
+     * image, also when the path leads to another file by now.
+     *
+     * @param store for this image alone
+     */
+    public static FileStorage open(Path path, FileOptions options, DescriptorStore store) {
         if (options.engine() == FileOptions.Engine.URING) {
             var reason = IoUring.unavailable();
             if (reason != null) {
@@ -97,7 +112,11 @@ public final class FileStorage implements Storage {
                         "%s; use threads for %s instead".formatted(reason, path));
             }
         }
-        return new FileStorage(OpenedImage.open(path, options), options);
+        if (!store.isKept()) {
+            return new FileStorage(OpenedImage.open(path, options), null, options);
+        }
+        var kept = KeptImage.open(path, options, store);
+        return new FileStorage(kept.data(), kept, options);
     }
 
     @Override
@@ -124,7 +143,14 @@ public final class FileStorage implements Storage {
     }
 
     private FileEngine createEngine(EventLoop loop) {
-        if (options.engine() != FileOptions.Engine.THREADS) {
+        // calls of threads end with their process; see there
+        boolean threadsOnly = options.direct() && kept != null && !kept.isFenced();
+        if (threadsOnly && options.engine() == FileOptions.Engine.URING) {
+            throw new StorageException(
+                    "%s cannot be used by io_uring directly and outlive this process: use threads"
+                            .formatted(image.path()));
+        }
+        if (!threadsOnly && options.engine() != FileOptions.Engine.THREADS) {
             try {
                 return new UringEngine(this, image.fd(), options.direct(), transfers, loop);
             } catch (SyscallException e) {
@@ -132,11 +158,8 @@ public final class FileStorage implements Storage {
                     throw new StorageException(
                             "%s cannot be served: %s".formatted(image.path(), e.getMessage()), e);
                 }
-                LOG.log(
-                        System.Logger.Level.DEBUG,
-                        "{0} is served by threads: {1}",
-                        image.path(),
-                        e.getMessage());
+                var why = e.getMessage();
+                LOG.log(Level.DEBUG, "{0} is served by threads: {1}", image.path(), why);
             }
         }
         return new ThreadEngine(this, image.fd(), loop, options.threads());
@@ -317,7 +340,7 @@ public final class FileStorage implements Storage {
         if (touching > 0 && !silent) {
             silent = true;
             LOG.log(
-                    System.Logger.Level.ERROR,
+                    Level.ERROR,
                     "{0} does not answer: {1,number,#} calls to it can still read or write memory"
                             + " that its client has given up",
                     image.path(),
@@ -338,6 +361,13 @@ public final class FileStorage implements Storage {
     }
 
     @Override
+    public void forget() {
+        if (kept != null) {
+            kept.forget();
+        }
+    }
+
+    @Override
     public void close() {
         if (engine != null) {
             finish(silent ? NO_PATIENCE : PATIENCE);
@@ -352,6 +382,9 @@ public final class FileStorage implements Storage {
             }
             engine = null;
         }
+        if (kept != null) {
+            kept.close();
+        }
         if (!abandoned) {
             image.close();
         }
@@ -362,7 +395,7 @@ public final class FileStorage implements Storage {
         ABANDONED.add(this);
         running.abandon();
         LOG.log(
-                System.Logger.Level.ERROR,
+                Level.ERROR,
                 "{0} does not answer, and stays locked until this process ends",
                 image.path());
     }

@@ -3,19 +3,28 @@ package dev.muser.devices.storage;
 import dev.muser.device.EventLoop;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
+import dev.muser.linux.FileStatus;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import dev.muser.linux.SyscallException;
+import dev.muser.service.DescriptorStore;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes in this process's memory, gone with it. Pages are taken when they are first written or
- * read, and given back when they are discarded: the size is only bounded by what the machine maps.
+ * Bytes in memory, gone with the process unless somebody keeps them for the next. Pages are taken
+ * when they are first written or read, and given back when they are discarded: the size is only
+ * bounded by what the machine maps.
  */
 public final class MemoryStorage implements Storage {
     private static final long PAGE = 4096;
+
+    /** Of the memory, in a store. */
+    private static final String NAME = "memory";
+
+    private static final int SEALS =
+            MemoryFile.SEAL_SHRINK | MemoryFile.SEAL_GROW | MemoryFile.SEAL_SEAL;
 
     /**
      * So much is given back in one turn, in bytes: some 2 ms for pages that were in use. The loop
@@ -27,6 +36,7 @@ public final class MemoryStorage implements Storage {
     private static final long EFFORT_OF_A_CALL = 32L << 10;
 
     private final StorageInfo info;
+    private final DescriptorStore store;
     private final Fd file;
     private final Mapping mapping;
     private final MemorySegment bytes;
@@ -50,30 +60,75 @@ public final class MemoryStorage implements Storage {
     private @Nullable EventLoop loop;
 
     /**
+     * Gone with this process.
+     *
      * @param size in bytes, more than 0
      * @throws StorageException when the system has no room for it
      */
     public MemoryStorage(long size) {
+        this(size, DescriptorStore.NONE);
+    }
+
+    /**
+     * As a process before this one has left it in {@code store}, or new.
+     *
+     * @param size in bytes, more than 0
+     * @param store for this disk alone
+     * @throws StorageException when the system has no room for it, or it has another size there
+     */
+    public MemoryStorage(long size, DescriptorStore store) {
         if (size <= 0 || size > Long.MAX_VALUE - PAGE) {
             throw new StorageException(
                     "a memory disk of %d bytes: at least 1 byte is needed".formatted(size));
         }
         info = new StorageInfo(size, 1, false, false, true, true);
-        // A shared mapping of a file without a name: only a file can have pages taken out of it.
+        this.store = store;
+        var kept = store.get(NAME);
+        file = kept == null ? create(size) : kept;
         try {
-            file = MemoryFile.create("muser-memory-disk", size);
-        } catch (SyscallException e) {
-            throw refused(size, e);
-        }
-        try {
-            MemoryFile.seal(
-                    file, MemoryFile.SEAL_SHRINK | MemoryFile.SEAL_GROW | MemoryFile.SEAL_SEAL);
+            if (kept != null) {
+                requireSame(kept, size);
+            }
             mapping = Mapping.shared(file, 0, size, Mapping.Access.READ_WRITE);
+            bytes = mapping.segment();
+            if (kept == null) {
+                store.put(NAME, file);
+            }
         } catch (SyscallException e) {
             file.close();
             throw refused(size, e);
+        } catch (StorageException e) {
+            file.close();
+            throw e;
         }
-        bytes = mapping.segment();
+    }
+
+    /** A shared mapping of a file without a name: only a file can have pages taken out of it. */
+    private static Fd create(long size) {
+        try {
+            var made = MemoryFile.create("muser-memory-disk", size);
+            try {
+                MemoryFile.seal(made, SEALS);
+                return made;
+            } catch (SyscallException e) {
+                made.close();
+                throw e;
+            }
+        } catch (SyscallException e) {
+            throw refused(size, e);
+        }
+    }
+
+    private static void requireSame(Fd kept, long size) {
+        var status = FileStatus.of(kept);
+        if (!status.isRegular() || MemoryFile.seals(kept) != SEALS) {
+            throw new StorageException("what is stored as a memory disk is none");
+        }
+        if (status.size() != size) {
+            throw new StorageException(
+                    "the memory disk that is stored has %d bytes, not %d: give it that size again"
+                            .formatted(status.size(), size));
+        }
     }
 
     private static StorageException refused(long size, SyscallException e) {
@@ -179,6 +234,11 @@ public final class MemoryStorage implements Storage {
         for (int n = clearing.size(); n > 0; n--) {
             clearing.remove().complete(Errno.ECANCELED);
         }
+    }
+
+    @Override
+    public void forget() {
+        store.remove(NAME);
     }
 
     @Override

@@ -14,8 +14,15 @@ import java.nio.file.Path;
  * An image that has been opened, checked and locked.
  *
  * @param memoryAlignment addresses of data are multiples of this; 1 through the page cache
+ * @param unlocks whether closing it gives the lock back
  */
-record OpenedImage(Path path, Fd fd, StorageInfo info, boolean blockDevice, int memoryAlignment)
+record OpenedImage(
+        Path path,
+        Fd fd,
+        StorageInfo info,
+        boolean blockDevice,
+        int memoryAlignment,
+        boolean unlocks)
         implements AutoCloseable {
     private static final int SECTOR = 512;
 
@@ -40,7 +47,29 @@ record OpenedImage(Path path, Fd fd, StorageInfo info, boolean blockDevice, int 
         }
     }
 
-    private static int flags(FileOptions options) {
+    /**
+     * Takes an image that is open already and locked.
+     *
+     * @param fd belongs to the image from now on, also when this throws
+     */
+    static OpenedImage adopt(Path path, Fd fd, FileOptions options) {
+        try {
+            return check(path, fd, FileStatus.of(fd).isBlockDevice(), options);
+        } catch (SyscallException e) {
+            fd.close();
+            throw explain(path, options, e);
+        } catch (StorageException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    /** Returns the same image, as another descriptor of it, which has no lock of its own. */
+    OpenedImage openedAnew(Fd other) {
+        return new OpenedImage(path, other, info, blockDevice, memoryAlignment, false);
+    }
+
+    static int flags(FileOptions options) {
         return (options.readOnly() ? DiskFile.READ_ONLY : DiskFile.READ_WRITE)
                 | (options.direct() ? DiskFile.DIRECT : 0);
     }
@@ -120,7 +149,7 @@ record OpenedImage(Path path, Fd fd, StorageInfo info, boolean blockDevice, int 
                         !options.readOnly(),
                         discards,
                         discards && !blockDevice);
-        return new OpenedImage(path, fd, info, blockDevice, memory);
+        return new OpenedImage(path, fd, info, blockDevice, memory, true);
     }
 
     /** Whether room can be given back. */
@@ -189,11 +218,13 @@ record OpenedImage(Path path, Fd fd, StorageInfo info, boolean blockDevice, int 
                 .formatted(path);
     }
 
-    /** Gives the lock and the descriptor back. */
+    /** Gives the descriptor back, and the lock if that is its own. */
     @Override
     public void close() {
         if (fd.isOpen()) {
-            DiskFile.unlock(fd);
+            if (unlocks) {
+                DiskFile.unlock(fd);
+            }
             fd.close();
         }
     }

@@ -25,7 +25,8 @@ class FileStepsTest {
                 MemoryFile.create("steps", SIZE),
                 new StorageInfo(SIZE, 1, false, true, true, true),
                 blockDevice,
-                1);
+                1,
+                true);
     }
 
     @BeforeEach
