@@ -1,6 +1,7 @@
 package dev.muser.cli;
 
 import dev.muser.cli.control.ControlServer;
+import dev.muser.cli.disk.AddedNamespaces;
 import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
@@ -27,6 +28,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -364,6 +366,10 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             ServerOptions options,
             List<Path> paths,
             @Nullable ServedControls controls) {
+        var added = new ArrayList<AddedNamespaces>();
+        for (int i = 0; i < Math.max(1, paths.size()); i++) {
+            added.add(new AddedNamespaces(process.store(i)));
+        }
         var disks =
                 ServedDisks.open(
                         model,
@@ -371,11 +377,13 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                         spec().commandLine().getParseResult(),
                         paths.isEmpty() ? List.of(Path.of("descriptor-" + fd)) : paths,
                         diskSpin(),
-                        policy == Policy.POLLING);
+                        policy == Policy.POLLING,
+                        added,
+                        process::store);
         try {
             start(process, stop, i -> disks.get(i)::make, options, paths);
             if (controls != null) {
-                controls.listen(disks, paths);
+                controls.listen(disks, added, paths);
             }
         } catch (RuntimeException | Error e) {
             disks.forEach(NvmeDisk::close);
@@ -388,7 +396,14 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         var segment = StateSegment.look(state.duplicate(), model.name());
         if (segment != null) {
             try (segment) {
-                PciDevice.check(factory(model), new IdleLoop(), segment);
+                var factory =
+                        model.name().equals(NvmeModel.NAME)
+                                ? ServedDisks.toLookAt(
+                                        model,
+                                        Setting.map(settings),
+                                        spec().commandLine().getParseResult())
+                                : factory(model);
+                PciDevice.check(factory, new IdleLoop(), segment);
             }
         }
     }

@@ -2,6 +2,7 @@ package dev.muser.cli;
 
 import dev.muser.cli.control.ControlServer;
 import dev.muser.cli.control.DiskRequests;
+import dev.muser.cli.disk.AddedNamespaces;
 import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.EventLoop;
 import dev.muser.linux.SyscallException;
@@ -37,7 +38,7 @@ final class ServedControls {
     }
 
     /** Has operators come to disks that are being served. */
-    void listen(List<NvmeDisk> disks, List<Path> sockets) {
+    void listen(List<NvmeDisk> disks, List<AddedNamespaces> added, List<Path> sockets) {
         for (int i = 0; i < sockets.size(); i++) {
             var socket = sockets.get(i);
             var disk = disks.get(i);
@@ -47,6 +48,7 @@ final class ServedControls {
                     new DiskRequests(
                             disk,
                             socket.toAbsolutePath().normalize().toString(),
+                            added.get(i),
                             device -> InspectCommand.report(socket, device)));
         }
     }

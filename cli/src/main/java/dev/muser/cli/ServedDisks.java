@@ -1,19 +1,22 @@
 package dev.muser.cli;
 
+import dev.muser.cli.disk.AddedNamespaces;
 import dev.muser.cli.disk.DiskKey;
 import dev.muser.cli.disk.DiskSpec;
 import dev.muser.cli.disk.NvmeDisk;
+import dev.muser.device.pci.DeviceFactory;
 import dev.muser.devices.DeviceModel;
 import dev.muser.devices.NvmeModel;
 import dev.muser.devices.OptionValues;
 import dev.muser.devices.nvme.NamespaceOptions;
-import dev.muser.devices.nvme.NvmeOptions;
+import dev.muser.devices.nvme.Nvme;
 import dev.muser.service.DescriptorStore;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import picocli.CommandLine.ParseResult;
 
 /** Opens the disks of {@code muser serve nvme}. */
@@ -28,6 +31,8 @@ final class ServedDisks {
      * @param paths the sockets', from which disks without a name of their own get one
      * @param spin how long a disk looks for work before it sleeps
      * @param neverSleep whether it does not
+     * @param added what operators have added to each while it was served by another process
+     * @param stores where the storages' descriptors are that outlive the process, by number
      * @throws UserError when that is not possible
      */
     static List<NvmeDisk> open(
@@ -36,28 +41,44 @@ final class ServedDisks {
             ParseResult parsed,
             List<Path> paths,
             Duration spin,
-            boolean neverSleep) {
+            boolean neverSleep,
+            List<AddedNamespaces> added,
+            IntFunction<DescriptorStore> stores) {
         var specs = specs(settings, parsed);
         refuseTwice(specs, paths.size());
-        var chosen = DiskOptions.controller(parsed);
-        settings.forEach(chosen::putIfAbsent);
-        OptionValues values;
-        try {
-            values = model.values(chosen);
-        } catch (IllegalArgumentException e) {
-            throw new UserError(String.valueOf(e.getMessage()));
-        }
+        var values = values(model, settings, parsed);
         var disks = new ArrayList<NvmeDisk>();
         try {
-            for (var path : paths) {
-                var owner = path.toAbsolutePath().normalize().toString();
-                disks.add(new NvmeDisk(options(specs, values, owner, spin, neverSleep)));
+            for (int i = 0; i < paths.size(); i++) {
+                var owner = paths.get(i).toAbsolutePath().normalize().toString();
+                var namespaces = open(specs, owner, stores.apply(i), added.get(i));
+                disks.add(disk(specs, values, owner, namespaces, spin, neverSleep));
             }
         } catch (RuntimeException e) {
             disks.forEach(NvmeDisk::close);
             throw e;
         }
         return disks;
+    }
+
+    private static OptionValues values(
+            DeviceModel model, Map<String, String> settings, ParseResult parsed) {
+        var chosen = DiskOptions.controller(parsed);
+        settings.forEach(chosen::putIfAbsent);
+        try {
+            return model.values(chosen);
+        } catch (IllegalArgumentException e) {
+            throw new UserError(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /**
+     * Returns what makes such a disk without any namespace, to look whether it can be gone on with.
+     */
+    static DeviceFactory toLookAt(
+            DeviceModel model, Map<String, String> settings, ParseResult parsed) {
+        var options = NvmeModel.controller(values(model, settings, parsed), "", List.of());
+        return ctx -> new Nvme(ctx, options);
     }
 
     private static List<DiskSpec> specs(Map<String, String> settings, ParseResult parsed) {
@@ -84,25 +105,35 @@ final class ServedDisks {
         }
     }
 
-    private static NvmeOptions options(
-            List<DiskSpec> specs,
-            OptionValues values,
-            String owner,
-            Duration spin,
-            boolean neverSleep) {
+    private static List<NamespaceOptions> open(
+            List<DiskSpec> specs, String owner, DescriptorStore store, AddedNamespaces added) {
         var namespaces = new ArrayList<NamespaceOptions>();
         try {
             for (int i = 0; i < specs.size(); i++) {
-                namespaces.add(specs.get(i).open(owner + " " + (i + 1), DescriptorStore.NONE));
+                namespaces.add(specs.get(i).open(owner + " " + (i + 1), store));
             }
-            return NvmeModel.controller(values, specs.getFirst().identity(owner), namespaces)
-                    .withSpin(spin, neverSleep);
-        } catch (IllegalArgumentException e) {
-            namespaces.forEach(namespace -> namespace.storage().close());
-            throw new UserError(String.valueOf(e.getMessage()));
+            namespaces.addAll(added.open());
         } catch (RuntimeException e) {
             namespaces.forEach(namespace -> namespace.storage().close());
             throw e;
+        }
+        return namespaces;
+    }
+
+    private static NvmeDisk disk(
+            List<DiskSpec> specs,
+            OptionValues values,
+            String owner,
+            List<NamespaceOptions> namespaces,
+            Duration spin,
+            boolean neverSleep) {
+        try {
+            return new NvmeDisk(
+                    NvmeModel.controller(values, specs.getFirst().identity(owner), namespaces)
+                            .withSpin(spin, neverSleep));
+        } catch (IllegalArgumentException e) {
+            namespaces.forEach(namespace -> namespace.storage().close());
+            throw new UserError(String.valueOf(e.getMessage()));
         }
     }
 }

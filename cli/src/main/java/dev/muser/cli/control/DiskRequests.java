@@ -1,12 +1,16 @@
 package dev.muser.cli.control;
 
 import dev.muser.cli.UserError;
+import dev.muser.cli.disk.AddedNamespaces;
 import dev.muser.cli.disk.DiskSpec;
 import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.VfioDevice;
-import dev.muser.service.DescriptorStore;
+import dev.muser.devices.nvme.Nvme;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -28,14 +32,19 @@ public final class DiskRequests implements UnaryOperator<Map<String, Object>> {
     private final NvmeDisk disk;
     private final String owner;
     private final Function<VfioDevice, Map<String, Object>> inspector;
-    private int added;
+    private final AddedNamespaces added;
 
     /**
      * @param owner as for {@link DiskSpec#identity}
+     * @param added notes what operators add
      * @param inspector reports what the PCI device is, on the loop's thread
      */
     public DiskRequests(
-            NvmeDisk disk, String owner, Function<VfioDevice, Map<String, Object>> inspector) {
+            NvmeDisk disk,
+            String owner,
+            AddedNamespaces added,
+            Function<VfioDevice, Map<String, Object>> inspector) {
+        this.added = added;
         this.disk = disk;
         this.owner = owner;
         this.inspector = inspector;
@@ -79,10 +88,10 @@ public final class DiskRequests implements UnaryOperator<Map<String, Object>> {
     }
 
     private synchronized Map<String, Object> add(String text) {
-        var options =
-                DiskSpec.ofText(text)
-                        .open("%s added %d".formatted(owner, ++added), DescriptorStore.NONE);
+        var name = added.owner(owner);
+        var options = added.open(name, text);
         var id = new int[1];
+        var served = new HashSet<UUID>();
         try {
             disk.onLoop((device, nvme) -> {
                 try {
@@ -91,18 +100,29 @@ public final class DiskRequests implements UnaryOperator<Map<String, Object>> {
                     options.storage().close();
                     throw e;
                 }
+                collect(nvme, served);
             });
         } catch (IllegalStateException e) { // there are too many, or it has ended
             throw new UserError(String.valueOf(e.getMessage()));
         }
+        added.add(options.uuid(), name, text, served);
         return Map.of("id", id[0]);
+    }
+
+    private static void collect(Nvme nvme, Set<UUID> served) {
+        nvme.describe().namespaces().forEach(namespace -> served.add(namespace.uuid()));
     }
 
     private Map<String, Object> remove(@Nullable Object id) {
         if (!(id instanceof Integer number)) {
             throw new UserError("'id' is missing, or not the number of a namespace");
         }
-        disk.onLoop((device, nvme) -> nvme.removeNamespace(number));
+        var served = new HashSet<UUID>();
+        disk.onLoop((device, nvme) -> {
+            nvme.removeNamespace(number);
+            collect(nvme, served);
+        });
+        added.retain(served);
         return Map.of("id", number);
     }
 
