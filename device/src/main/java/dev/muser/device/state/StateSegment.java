@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  *   16  u64  number of areas
  *   24  u64  place of the log: offset in pages in the low half, pages in the high half
  *   32  u64  end of what is in use, in bytes
+ *   40  u64  process that uses it, 48 u64 when that was started, in clock ticks
  *   64  u64  bytes of the log that are in use
  *  128  label, 64 bytes: what kind of device this is of
  *  192  areas, 64 bytes each: name (48), offset u64, length u64
@@ -47,6 +48,7 @@ public final class StateSegment implements AutoCloseable {
     private static final int AREAS = 16;
     private static final int LOG_PLACE = 24;
     private static final int END = 32;
+    private static final int OWNER = 40;
     private static final int LABEL = 128;
     private static final int TABLE = 192;
     private static final int ENTRY = 64;
@@ -79,6 +81,7 @@ public final class StateSegment implements AutoCloseable {
             var room = newLog(FIRST_LOG);
             use(room);
             log = new UndoLog(this, header, room.mapping);
+            own();
             header.set(LONG, 0, MAGIC);
         }
     }
@@ -117,6 +120,12 @@ public final class StateSegment implements AutoCloseable {
             return null;
         }
         var segment = new StateSegment(fd, true, Mapping.Access.READ_WRITE);
+        try {
+            segment.take();
+        } catch (StateMismatchException e) {
+            segment.unmap();
+            throw e;
+        }
         long end = segment.header.get(LONG, END);
         try (var all = segment.mapped(0, end)) {
             segment.log.rollBack(all.segment());
@@ -125,6 +134,22 @@ public final class StateSegment implements AutoCloseable {
             throw e;
         }
         return segment;
+    }
+
+    /** Two processes that change it would be the end of it. */
+    private void take() {
+        var owner = new StateOwner(header.get(LONG, OWNER), header.get(LONG, OWNER + 8));
+        if (owner.isAnotherThatLives()) {
+            throw new StateMismatchException(
+                    "the stored state is in use by process " + owner.process());
+        }
+        own();
+    }
+
+    private void own() {
+        var self = StateOwner.self();
+        header.set(LONG, OWNER, self.process());
+        header.set(LONG, OWNER + 8, self.started());
     }
 
     /**

@@ -10,6 +10,8 @@ import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Random;
 import java.util.function.Consumer;
@@ -107,6 +109,29 @@ class StateSegmentTest {
                         .withMessage(
                                 "the stored state has 64 bytes of 'dma' and this build needs 128");
             }
+        }
+    }
+
+    @Test
+    void refusesWhatALivingProcessUses() throws Exception {
+        var sleeper = new ProcessBuilder("sleep", "1000").start();
+        try (var segment = StateSegment.create(LABEL)) {
+            segment.ready();
+            var words = Files.readString(Path.of("/proc/" + sleeper.pid() + "/stat")).split(" ", -1);
+            try (var all = Mapping.confined(segment.fd(), 0, 4096, Mapping.Access.READ_WRITE)) {
+                all.segment().set(ValueLayout.JAVA_LONG, 40, sleeper.pid());
+                all.segment().set(ValueLayout.JAVA_LONG, 48, Long.parseLong(words[21]) - 1);
+                successor(segment).close(); // another process of that number has used it
+                all.segment().set(ValueLayout.JAVA_LONG, 40, sleeper.pid());
+                all.segment().set(ValueLayout.JAVA_LONG, 48, Long.parseLong(words[21]));
+            }
+            assertThatExceptionOfType(StateMismatchException.class)
+                    .isThrownBy(() -> successor(segment))
+                    .withMessage("the stored state is in use by process " + sleeper.pid());
+            sleeper.destroyForcibly().waitFor();
+            successor(segment).close();
+        } finally {
+            sleeper.destroyForcibly();
         }
     }
 

@@ -76,6 +76,7 @@ public final class Edu implements Device {
         ctx.identity(0x1234, 0x11e8).classCode(0x00, 0xff, 0).revision(0x10);
         interrupt = ctx.intx();
         ctx.capability(new Msi(1));
+        ctx.repeatable(); // all that a write begins is the same when it is written again
 
         var bar = ctx.bar(0, 1 << 20).holes(0xff);
         word(bar, "ID", 0x00).readOnly(() -> IDENTIFICATION);
