@@ -117,7 +117,8 @@ class StateSegmentTest {
         var sleeper = new ProcessBuilder("sleep", "1000").start();
         try (var segment = StateSegment.create(LABEL)) {
             segment.ready();
-            var words = Files.readString(Path.of("/proc/" + sleeper.pid() + "/stat")).split(" ", -1);
+            var words =
+                    Files.readString(Path.of("/proc/" + sleeper.pid() + "/stat")).split(" ", -1);
             try (var all = Mapping.confined(segment.fd(), 0, 4096, Mapping.Access.READ_WRITE)) {
                 all.segment().set(ValueLayout.JAVA_LONG, 40, sleeper.pid());
                 all.segment().set(ValueLayout.JAVA_LONG, 48, Long.parseLong(words[21]) - 1);

@@ -1,0 +1,200 @@
+package dev.muser.bench;
+
+import dev.muser.client.ClientOptions;
+import dev.muser.client.RemoteDevice;
+import dev.muser.device.Region;
+import dev.muser.linux.Affinity;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What it costs that a device outlives its process: the pauses that a client sees, and what keeping
+ * costs while nothing happens. {@code bench/restart} runs it.
+ */
+public final class RestartCosts {
+    private static final int WARM_UP = 20_000;
+    private static final int TURN = 20_000;
+
+    private final String muser;
+    private final Path folder;
+    private final int rounds;
+    private final int server;
+
+    private RestartCosts(String muser, Path folder, int rounds, int server) {
+        this.muser = muser;
+        this.folder = folder;
+        this.rounds = rounds;
+        this.server = server;
+    }
+
+    /**
+     * Runs all.
+     *
+     * @param arguments the script that starts muser, how many pauses of each kind, and how many
+     *     rounds of each cost
+     */
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+        var cpus = Affinity.get();
+        int client = cpus.nextSetBit(0);
+        int other = cpus.nextSetBit(client + 1) < 0 ? client : cpus.nextSetBit(client + 1);
+        var folder = Files.createTempDirectory("muser-restart");
+        try {
+            int pauses = Integer.parseInt(arguments[1]);
+            int rounds = Integer.parseInt(arguments[2]);
+            for (var kind : Pauses.Kind.values()) {
+                if (pauses > 0) {
+                    System.out.println(
+                            Pauses.measure(arguments[0], folder.resolve("p"), kind, pauses));
+                }
+            }
+            Affinity.pin(client);
+            var costs = new RestartCosts(arguments[0], folder, rounds, other);
+            if (rounds > 0) {
+                costs.registers("blocking");
+                costs.registers("polling");
+                costs.disk(1);
+                costs.disk(32);
+            }
+        } finally {
+            try (var files = Files.list(folder)) {
+                for (var file : files.toList()) {
+                    Files.delete(file);
+                }
+            }
+            Files.delete(folder);
+        }
+    }
+
+    private Process serve(String name, List<String> words) throws IOException {
+        var command = new ArrayList<String>(List.of(muser, "serve"));
+        command.addAll(words);
+        command.addAll(List.of("-q", "--cpu", Integer.toString(server), "--socket-path"));
+        command.add(folder.resolve(name).toString());
+        var process =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        process.inputReader().readLine();
+        return process;
+    }
+
+    private static void stop(Process process) throws InterruptedException {
+        process.destroy();
+        process.waitFor(30, TimeUnit.SECONDS);
+    }
+
+    private void registers(String policy) throws IOException, InterruptedException {
+        var names = List.of("plain", "kept", "nojournal");
+        var processes = new ArrayList<Process>();
+        var devices = new ArrayList<RemoteDevice>();
+        try {
+            processes.add(serve("plain", List.of("edu", "--policy", policy)));
+            processes.add(serve("kept", List.of("edu", "--policy", policy, "--keep")));
+            processes.add(
+                    serve(
+                            "nojournal",
+                            List.of("edu", "--policy", policy, "--keep", "--journal=off")));
+            for (var name : names) {
+                devices.add(RemoteDevice.connect(folder.resolve(name), ClientOptions.DEFAULTS));
+            }
+            report("register write, " + policy, devices);
+        } finally {
+            devices.forEach(RemoteDevice::close);
+            for (var process : processes) {
+                stop(process);
+            }
+        }
+    }
+
+    /** In turns, so that all have the same weather. */
+    private void report(String title, List<RemoteDevice> devices) {
+        var buffer = Arena.ofAuto().allocate(8, 8);
+        var nanos = new double[devices.size()][rounds];
+        devices.forEach(device -> writes(device, buffer, WARM_UP));
+        for (int round = 0; round < rounds; round++) {
+            for (int i = 0; i < devices.size(); i++) {
+                nanos[i][round] = writes(devices.get(i), buffer, TURN);
+            }
+        }
+        System.out.printf(
+                "%s: plain %.2f us; kept %.2f x; kept without journal %.2f x%n",
+                title,
+                median(nanos[0]) / 1000,
+                ratio(nanos[1], nanos[0]),
+                ratio(nanos[2], nanos[0]));
+    }
+
+    private static double writes(RemoteDevice device, MemorySegment buffer, int count) {
+        long begin = System.nanoTime();
+        for (int i = 0; i < count; i++) {
+            device.writeRegion(Region.BAR0, 4, buffer, 0, 4);
+        }
+        return (System.nanoTime() - begin) / (double) count;
+    }
+
+    private void disk(int depth) throws IOException, InterruptedException {
+        var what = DiskCase.of("memory", 4096, DiskCase.READ, depth);
+        var processes = new ArrayList<Process>();
+        var clients = new ArrayList<DiskClient>();
+        try {
+            processes.add(serve("plain", List.of("nvme", "--memory", "256M", "--no-control")));
+            processes.add(
+                    serve("kept", List.of("nvme", "--memory", "256M", "--no-control", "--keep")));
+            for (var name : List.of("plain", "kept")) {
+                var client = new DiskClient(folder.resolve(name), what);
+                client.fill();
+                clients.add(client);
+            }
+            var rates = new double[2][rounds];
+            for (int round = 0; round < rounds; round++) {
+                for (int i = 0; i < 2; i++) {
+                    rates[i][round] = rate(clients.get(i).loads().getFirst());
+                }
+            }
+            System.out.printf(
+                    "NVMe, 4 KiB random read, depth %d: plain %.0f k/s; kept %.3f x%n",
+                    depth, median(rates[0]) / 1000, ratio(rates[1], rates[0]));
+        } finally {
+            clients.forEach(DiskClient::close);
+            for (var process : processes) {
+                stop(process);
+            }
+        }
+    }
+
+    /** Returns commands a second. */
+    private static double rate(DiskLoad load) {
+        load.begin(false);
+        long before = load.done();
+        long begin = System.nanoTime();
+        long end = begin + 500_000_000;
+        while (System.nanoTime() < end) {
+            for (int i = 0; i < 100; i++) {
+                load.turn();
+            }
+        }
+        long done = load.done() - before;
+        double seconds = (System.nanoTime() - begin) / 1e9;
+        load.end();
+        return done / seconds;
+    }
+
+    private static double ratio(double[] of, double[] to) {
+        var ratios = new double[of.length];
+        for (int i = 0; i < ratios.length; i++) {
+            ratios[i] = of[i] / to[i];
+        }
+        return median(ratios);
+    }
+
+    private static double median(double[] values) {
+        var sorted = values.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length / 2];
+    }
+}
