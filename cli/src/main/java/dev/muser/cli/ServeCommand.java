@@ -3,11 +3,8 @@ package dev.muser.cli;
 import dev.muser.cli.control.ControlServer;
 import dev.muser.cli.disk.AddedNamespaces;
 import dev.muser.cli.disk.NvmeDisk;
-import dev.muser.device.EventLoop;
-import dev.muser.device.VfioDevice;
 import dev.muser.device.pci.DeviceFactory;
 import dev.muser.device.pci.PciDevice;
-import dev.muser.device.state.DeviceHome;
 import dev.muser.device.state.StateMismatchException;
 import dev.muser.device.state.StateSegment;
 import dev.muser.devices.DeviceModel;
@@ -15,11 +12,8 @@ import dev.muser.devices.Devices;
 import dev.muser.devices.NvmeModel;
 import dev.muser.devices.storage.StorageException;
 import dev.muser.linux.Affinity;
-import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
-import dev.muser.linux.SyscallException;
 import dev.muser.server.DeviceServer;
-import dev.muser.server.Keeping;
 import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
 import dev.muser.server.ServerOptions;
@@ -35,9 +29,6 @@ import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.function.BiFunction;
-import java.util.function.Function;
-import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -297,15 +288,13 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 return null;
             }
             var controls = control ? new ServedControls(process, stop) : null;
+            var devices =
+                    new ServedDevices(
+                            device, process, stop, options, paths, fd, journal == Journal.ON);
             if (factory == null) {
-                startDisks(model, process, stop, options, paths, controls);
+                startDisks(model, devices, controls);
             } else {
-                start(
-                        process,
-                        stop,
-                        i -> (l, home) -> PciDevice.create(factory, l, home),
-                        options,
-                        paths);
+                devices.start(i -> (l, home) -> PciDevice.create(factory, l, home));
                 if (controls != null) {
                     paths.forEach(controls::listen);
                 }
@@ -360,15 +349,11 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     }
 
     private void startDisks(
-            DeviceModel model,
-            KeptProcess process,
-            OrderlyStop stop,
-            ServerOptions options,
-            List<Path> paths,
-            @Nullable ServedControls controls) {
+            DeviceModel model, ServedDevices devices, @Nullable ServedControls controls) {
+        var paths = devices.paths();
         var added = new ArrayList<AddedNamespaces>();
         for (int i = 0; i < Math.max(1, paths.size()); i++) {
-            added.add(new AddedNamespaces(process.store(i)));
+            added.add(new AddedNamespaces(devices.process().store(i)));
         }
         var disks =
                 ServedDisks.open(
@@ -379,9 +364,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                         diskSpin(),
                         policy == Policy.POLLING,
                         added,
-                        process::store);
+                        devices.process()::store);
         try {
-            start(process, stop, i -> disks.get(i)::make, options, paths);
+            devices.start(i -> disks.get(i)::make);
             if (controls != null) {
                 controls.listen(disks, added, paths);
             }
@@ -443,60 +428,6 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     private OptionalInt pinned() {
         return cpu == null ? OptionalInt.empty() : OptionalInt.of(cpu);
-    }
-
-    private void start(
-            KeptProcess process,
-            OrderlyStop stop,
-            IntFunction<BiFunction<EventLoop, @Nullable DeviceHome, VfioDevice>> makers,
-            ServerOptions options,
-            List<Path> paths) {
-        if (fd != null) {
-            adopt(fd, stop, loop -> makers.apply(0).apply(loop, null), options);
-        }
-        for (int i = 0; i < paths.size(); i++) {
-            var path = paths.get(i);
-            var maker = makers.apply(i);
-            try {
-                stop.add(
-                        process.isKept()
-                                ? DeviceServer.keep(
-                                        stop.loop(), maker, path, options, keeping(process, i))
-                                : DeviceServer.listen(
-                                        stop.loop(),
-                                        loop -> maker.apply(loop, null),
-                                        path,
-                                        options));
-            } catch (SyscallException e) {
-                throw SocketPaths.cannotListen(path, e);
-            } catch (IllegalArgumentException e) {
-                throw new UserError("--journal=off: " + e.getMessage());
-            }
-        }
-    }
-
-    private Keeping keeping(KeptProcess process, int number) {
-        return new Keeping(
-                device, process.store(number), process.listening(number), journal == Journal.ON);
-    }
-
-    private static void adopt(
-            int number,
-            OrderlyStop stop,
-            Function<EventLoop, VfioDevice> maker,
-            ServerOptions options) {
-        try {
-            stop.add(DeviceServer.adopt(stop.loop(), maker, Fd.adopt(number), options));
-        } catch (SyscallException e) {
-            var complaint =
-                    switch (e.errno()) {
-                        case Errno.EBADF -> ": no such descriptor is open";
-                        case Errno.ENOTCONN -> " neither listens nor is connected";
-                        case Errno.EACCES -> ": --allow-uid does not name its user";
-                        default -> " is not a UNIX stream socket";
-                    };
-            throw new UserError("--fd " + number + complaint);
-        }
     }
 
     private void warmUp(Loop loop) {

@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
-import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -51,7 +50,7 @@ public final class DeviceServer implements AutoCloseable {
     private DeviceServer(Loop loop, ServerOptions options) {
         this.loop = loop;
         this.options = options;
-        guarded = new GuardedLoop(loop);
+        guarded = new GuardedLoop(loop, this);
     }
 
     /**
@@ -433,85 +432,23 @@ public final class DeviceServer implements AutoCloseable {
         logLimit.log(level, message, thrown);
     }
 
-    /** The loop as the device has it: what the device does there fails for the device alone. */
-    private final class GuardedLoop implements EventLoop {
-        private final Loop real;
-        private final Registrations open = new Registrations();
+    boolean isClosed() {
+        return closed;
+    }
 
-        GuardedLoop(Loop real) {
-            this.real = real;
-        }
+    @Nullable Session session() {
+        return session;
+    }
 
-        private void run(Runnable task) {
-            if (closed) {
-                return;
-            }
-            var current = session;
-            if (current != null) {
-                current.run(task);
-                return;
-            }
-            try {
-                task.run();
-                MemoryFault.fence();
-            } catch (Throwable t) {
-                log(Level.ERROR, "the device failed while it had no client", t);
-            }
-            commit();
-        }
+    /** What the device does while it has no client fails for the device alone. */
+    void deviceFailed(Throwable thrown) {
+        log(Level.ERROR, "the device failed while it had no client", thrown);
+    }
 
-        private void commit() {
-            if (keep != null) {
-                keep.commit();
-            }
-        }
-
-        @Override
-        public void execute(Runnable task) {
-            real.execute(() -> run(task));
-        }
-
-        @Override
-        public Timer timer(Runnable task) {
-            return open.add(real.timer(() -> run(task)));
-        }
-
-        @Override
-        public Registration watch(Fd fd, Runnable readable) {
-            return open.add(real.watch(fd, () -> run(readable)));
-        }
-
-        @Override
-        public boolean isQuiet() {
-            return real.isQuiet();
-        }
-
-        @Override
-        public Poller poller(BooleanSupplier work) {
-            return open.add(real.poller(() -> pollOnce(work)));
-        }
-
-        private boolean pollOnce(BooleanSupplier work) {
-            if (closed) {
-                return false;
-            }
-            var current = session;
-            if (current != null) {
-                return current.poll(work);
-            }
-            try {
-                boolean worked = work.getAsBoolean();
-                MemoryFault.fence();
-                commit();
-                return worked;
-            } catch (Throwable t) {
-                log(Level.ERROR, "the device failed while it had no client", t);
-                return false;
-            }
-        }
-
-        void close() {
-            open.close();
+    /** Hot. What has been done stays done, also when this process dies. */
+    void commit() {
+        if (keep != null) {
+            keep.commit();
         }
     }
 }
