@@ -146,7 +146,7 @@ final class InFlight {
         LONGS.setRelease(bytes, (long) slot * SLOT + OUTCOME, outcome);
     }
 
-    /** Notes the outcome of an admin command, together with what it has changed. */
+    /** Notes the outcome of a command together with what it has changed, if only the error log. */
     void doneWithChanges(int slot, long outcome) {
         array.set((long) slot * SLOT + OUTCOME, Width.U64, outcome);
     }

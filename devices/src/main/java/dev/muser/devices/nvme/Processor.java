@@ -329,7 +329,7 @@ final class Processor {
             admin.errors().record(c, status);
         }
         long outcome = InFlight.outcome(c.result, status);
-        if (queue.id == 0) {
+        if (queue.id == 0 || status != 0) { // it has changed something: the error log, too
             inFlight.doneWithChanges(c.slot, outcome);
             Steps.at(Steps.DONE);
         }
@@ -396,10 +396,8 @@ final class Processor {
                 if (queues.completionAtOrNull(i) != queue) {
                     return true; // it has failed
                 }
-                if (queue.id == 0) {
-                    state.commit(); // what these commands have changed
-                    Steps.at(Steps.COMMITTED);
-                }
+                state.commit(); // what these commands have changed
+                Steps.at(Steps.COMMITTED);
                 int n = queue.publish(memory);
                 if (n < 0 || queue.hasFailed()) {
                     controller.fail("completion queue %d cannot be written".formatted(queue.id));
