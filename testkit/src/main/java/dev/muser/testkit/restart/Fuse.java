@@ -31,6 +31,10 @@ final class Fuse {
         left = n;
     }
 
+    boolean isDead() {
+        return dead;
+    }
+
     /** There is another process now. */
     void out() {
         left = 0;

@@ -41,7 +41,7 @@ final class Twin implements DeviceView, AutoCloseable {
     private @Nullable PciDevice device;
 
     Twin(DeviceFactory factory, TwinClient client, long memoryAt) {
-        this.factory = factory;
+        this.factory = Mortal.factory(factory, fuse);
         this.client = client;
         this.memoryAt = memoryAt;
     }

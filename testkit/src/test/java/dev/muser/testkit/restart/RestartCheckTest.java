@@ -12,11 +12,16 @@ import dev.muser.device.pci.Interrupt;
 import dev.muser.device.pci.MsiX;
 import dev.muser.device.pci.Register;
 import dev.muser.device.pci.Width;
+import dev.muser.devices.conformance.Conformance;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
+import java.io.File;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.util.Objects;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
@@ -283,6 +288,28 @@ class RestartCheckTest {
                 .isExactlyInstanceOf(AssertionError.class)
                 .hasMessageContaining("reply: bytes ")
                 .hasMessageContaining("read of 4 bytes at 0x8 of BAR0 (COUNT)");
+    }
+
+    @Test
+    void shouldLeaveNoDescriptorOpenHoweverOftenItRestarts() {
+        int before = descriptors();
+        findsNothing(Conformance::new);
+        // other tests may have left some that go away meanwhile
+        assertThat(descriptors()).isLessThanOrEqualTo(before);
+    }
+
+    /** Returns how many there are of the kinds that a check uses. */
+    private static int descriptors() {
+        int count = 0;
+        for (var fd : Objects.requireNonNull(new File("/proc/self/fd").listFiles())) {
+            try {
+                var file = Files.readSymbolicLink(fd.toPath()).toString();
+                count += file.matches("/memfd:muser-.*|anon_inode:\\[event(fd|poll)]") ? 1 : 0;
+            } catch (IOException e) {
+                // it was that of the listing
+            }
+        }
+        return count;
     }
 
     @Test

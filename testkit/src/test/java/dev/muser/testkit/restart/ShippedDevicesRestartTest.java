@@ -7,6 +7,10 @@ import dev.muser.devices.conformance.Conformance;
 import dev.muser.devices.edu.Edu;
 import dev.muser.devices.idio16.Idio16;
 import dev.muser.devices.idio16.InputPattern;
+import dev.muser.devices.nvme.NamespaceOptions;
+import dev.muser.devices.nvme.Nvme;
+import dev.muser.devices.nvme.NvmeOptions;
+import dev.muser.devices.storage.MemoryStorage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -57,5 +61,35 @@ class ShippedDevicesRestartTest {
         assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
         assertThat(sum(summaries, RestartSummary::deathsAtWork)).isPositive();
         assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
+    }
+
+    @Test
+    void shouldFindNothingInADisk() {
+        var summaries = new ArrayList<RestartSummary>();
+        for (int seed = 1; seed <= SEEDS; seed++) {
+            summaries.add(
+                    RestartCheck.ofEach(ShippedDevicesRestartTest::disk)
+                            .generator(NvmeRequests::new)
+                            // clocks, statistics, places in a journal; one interrupt for several
+                            .ignoring(
+                                    "nvme.timestamp.since",
+                                    "nvme.smart.on_since",
+                                    "nvme.smart.busy",
+                                    "nvme.namespaces",
+                                    "nvme.in_flight")
+                            .ignoringInterrupts()
+                            .seed(seed)
+                            .run());
+        }
+        assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
+        assertThat(sum(summaries, RestartSummary::deathsAtWork)).isPositive();
+        assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
+    }
+
+    /** The bytes of a disk are what outlives its process. */
+    private static DeviceFactory disk() {
+        var storage = new MemoryStorage(1 << 20);
+        var options = NvmeOptions.of("TEST", List.of(NamespaceOptions.of(storage, 512, "test")));
+        return ctx -> new Nvme(ctx, options);
     }
 }
