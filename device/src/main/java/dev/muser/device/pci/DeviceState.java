@@ -26,6 +26,8 @@ import org.jspecify.annotations.Nullable;
 public final class DeviceState {
     static final String AREA = "device";
 
+    private static final boolean STEPS = Boolean.getBoolean("muser.state.steps");
+
     private final Map<String, StateLayout.Entry> entries = new LinkedHashMap<>();
     private final List<StateArray> arrays = new ArrayList<>();
     private long size;
@@ -172,6 +174,16 @@ public final class DeviceState {
             case U16 -> m.set(StateLayout.U16, offset, (short) value);
             case U32 -> m.set(StateLayout.U32, offset, (int) value);
             case U64 -> m.set(StateLayout.U64, offset, value);
+        }
+    }
+
+    /**
+     * Hot. Says that a store to {@link StateArray#raw} follows: a check of restarts may have the
+     * process die here. Costs nothing unless the JVM has {@code -Dmuser.state.steps=true}.
+     */
+    public void step() {
+        if (STEPS) {
+            beforeNow();
         }
     }
 

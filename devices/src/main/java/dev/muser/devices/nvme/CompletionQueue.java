@@ -212,11 +212,11 @@ final class CompletionQueue {
                 return error;
             }
             goOn();
-            Steps.at(Steps.WRITTEN);
+            inFlight.step();
         }
         posted = written;
         records.count(id, posted);
-        Steps.at(Steps.POSTED);
+        inFlight.step();
         inFlight.free(due, n);
         return 0;
     }
@@ -235,7 +235,7 @@ final class CompletionQueue {
         if (written == posted && window.isDirect()) {
             int error = window.store128(at, low, high);
             if (error == 0) {
-                Steps.at(Steps.WRITTEN);
+                inFlight.step();
                 goOn();
                 hasArrived(slot);
             }
@@ -256,7 +256,7 @@ final class CompletionQueue {
         VarHandle.releaseFence();
         error = error != 0 ? error : window.writeNow(at + 8, scratch, 8, 8);
         if (error == 0) {
-            Steps.at(Steps.WRITTEN);
+            inFlight.step();
             haveArrived(entry);
         }
         return error;
@@ -275,7 +275,7 @@ final class CompletionQueue {
     private void hasArrived(int slot) {
         posted++;
         records.count(id, posted);
-        Steps.at(Steps.POSTED);
+        inFlight.step();
         inFlight.free(slot);
     }
 

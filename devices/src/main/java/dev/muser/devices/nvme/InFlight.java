@@ -56,6 +56,7 @@ final class InFlight {
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle LONGS = LONG.varHandle();
 
+    private final DeviceState state;
     private final StateArray array;
     private MemorySegment bytes = MemorySegment.NULL;
 
@@ -68,6 +69,7 @@ final class InFlight {
     private int used;
 
     InFlight(DeviceState state) {
+        this.state = state;
         array = state.array("nvme.in_flight", (long) SLOTS * SLOT);
     }
 
@@ -92,6 +94,11 @@ final class InFlight {
                 push(slot);
             }
         }
+    }
+
+    /** Hot. Says that a store follows which is for good. */
+    void step() {
+        state.step();
     }
 
     private void push(int slot) {
@@ -136,7 +143,7 @@ final class InFlight {
         VarHandle.releaseFence();
         for (int i = 0; i < n; i++) {
             b.set(LONG, (long) into[i] * SLOT + IDENTITY, queue.identity(i));
-            Steps.at(Steps.RECORDED);
+            state.step();
         }
         VarHandle.releaseFence();
     }
@@ -167,7 +174,7 @@ final class InFlight {
         for (int i = 0; i < n; i++) {
             long place = ((entry + i) << 1 | 1) << POSTING_BIT;
             b.set(LONG, (long) due.slot(i) * SLOT + OUTCOME, due.outcome(i) | place);
-            Steps.at(Steps.POSTING);
+            state.step();
         }
         VarHandle.releaseFence();
     }
@@ -179,7 +186,7 @@ final class InFlight {
             int slot = due.slot(i);
             b.set(LONG, (long) slot * SLOT + IDENTITY, 0);
             push(slot);
-            Steps.at(Steps.FREED);
+            state.step();
         }
     }
 
@@ -187,7 +194,7 @@ final class InFlight {
     void free(int slot) {
         LONGS.setRelease(bytes, (long) slot * SLOT + IDENTITY, 0L);
         push(slot);
-        Steps.at(Steps.FREED);
+        state.step();
     }
 
     /** Forgets all, in the transaction that is going on: nobody will post anything. */

@@ -349,7 +349,7 @@ final class NvmCommands {
     private void goOnWithSecond(Command compared) {
         processor.noteOutcomes(); // some of them it may have seen
         processor.inFlight().compared(compared.slot); // it would not be right any more afterwards
-        Steps.at(Steps.COMPARED);
+        processor.inFlight().step();
         var write = Objects.requireNonNull(compared.second);
         write.first = compared;
         write.namespace = compared.namespace;
@@ -362,7 +362,7 @@ final class NvmCommands {
         BufferPool.giveBack(written);
         // before the first, of which a successor knows that it has succeeded
         processor.inFlight().done(written.slot, InFlight.outcome(written.result, status));
-        Steps.at(Steps.FUSED_DONE);
+        processor.inFlight().step();
         processor.finish(compared, Status.SUCCESS);
         processor.finish(written, status);
         processor.noteOutcomes(); // others may follow at once, and see it

@@ -252,7 +252,7 @@ final class Processor {
     private void start(SubmissionQueue queue, MemorySegment from, int n) {
         inFlight.record(queue, from, n, slots);
         queue.advance(n);
-        Steps.at(Steps.FETCHED);
+        state.step();
         queue.underWay += n;
         queue.completions.underWay += n;
         boolean isAdmin = queue.id == 0;
@@ -271,11 +271,11 @@ final class Processor {
                 queue.usualCost = Math.max(command.dataLength, LEAST_COST);
             }
             spend(command.dataLength);
-            Steps.at(Steps.STARTED);
+            state.step();
         }
         if (isAdmin) {
             state.commit(); // what it has made of queues, before they are used
-            Steps.at(Steps.COMMITTED);
+            state.step();
         }
     }
 
@@ -294,7 +294,7 @@ final class Processor {
             nvm.execute(command);
         }
         spend(command.dataLength);
-        Steps.at(Steps.STARTED);
+        state.step();
     }
 
     /**
@@ -311,7 +311,7 @@ final class Processor {
             nvm.goOnWithSecond(compared, write);
             spend(write.dataLength);
         }
-        Steps.at(Steps.STARTED);
+        state.step();
     }
 
     private Command take(int slot) {
@@ -331,7 +331,7 @@ final class Processor {
         long outcome = InFlight.outcome(c.result, status);
         if (queue.id == 0 || status != 0) { // it has changed something: the error log, too
             inFlight.doneWithChanges(c.slot, outcome);
-            Steps.at(Steps.DONE);
+            state.step();
         }
         queue.underWay--;
         var completions = queue.completions;
@@ -397,7 +397,7 @@ final class Processor {
                     return true; // it has failed
                 }
                 state.commit(); // what these commands have changed
-                Steps.at(Steps.COMMITTED);
+                state.step();
                 int n = queue.publish(memory);
                 if (n < 0 || queue.hasFailed()) {
                     controller.fail("completion queue %d cannot be written".formatted(queue.id));
@@ -420,7 +420,7 @@ final class Processor {
         }
         if (head >= 0 && queue.accepts((int) Math.min(head, Integer.MAX_VALUE))) {
             queue.head((int) head);
-            Steps.at(Steps.OBSERVED);
+            state.step();
             signals.moved(queue);
         } else if (head < 0) {
             controller.fail("the doorbell buffer is gone");

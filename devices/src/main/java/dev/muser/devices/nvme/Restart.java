@@ -2,6 +2,7 @@ package dev.muser.devices.nvme;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 
@@ -33,6 +34,9 @@ final class Restart {
 
     private int next;
 
+    /** Slots of second halves that have begun with their first. */
+    private final BitSet begun = new BitSet();
+
     Restart(Processor processor, QueueTable queues, InFlight inFlight) {
         this.processor = processor;
         this.queues = queues;
@@ -48,6 +52,7 @@ final class Restart {
     void clear() {
         waiting = new long[0];
         next = 0;
+        begun.clear();
     }
 
     /** Looks what there is. The queues are there. */
@@ -136,11 +141,14 @@ final class Restart {
     }
 
     private void begin(int slot) {
-        if (inFlight.isFree(slot) || inFlight.isDone(slot)) {
-            return; // the second half of one that has begun
+        if (begun.get(slot)) {
+            return;
         }
-        int partner = neighbour(slot, 1);
         if (inFlight.isCompared(slot)) {
+            int partner = neighbour(slot, 1);
+            if (partner >= 0) {
+                begun.set(partner);
+            }
             processor.beginCompared(slot, partner);
             return;
         }
