@@ -4,11 +4,17 @@ The driver gives 32 lines: OUT0 to OUT15, then IIN0 to IIN15. For each word that
 script prints what it reads back:
     WROTE 0x8001 OUT 0x8001 IN 0x0000
 What the inputs should be the device knows, and so the host judges them.
+
+idio16.py loopback: with inputs that are wired to the outputs; idio16.py counter: with inputs that count up, by one
+every third time that they are read. Both judge what they read, and go on until the guest is reset or ended.
 """
 
 import glob
+import itertools
 import os
+import random
 import subprocess
+import sys
 
 import pci
 from pci import check, ok, write
@@ -65,6 +71,36 @@ def put(wanted):
     check(f"outputs-{wanted:#06x}", out, wanted)
 
 
+def loopback():
+    for count in itertools.count(1):
+        wanted = random.getrandbits(LINES)
+        put(wanted)
+        check_quietly(f"inputs-{wanted:#06x}", word("IIN"), wanted)
+        ok(f"round {count}")
+
+
+def counter(device):
+    """No read may be lost, and none be done twice: so they go past the driver, to the register of inputs 0 to 7."""
+    base = int(open(device.path + "resource").read().splitlines()[2].split()[0], 16)
+    with open("/dev/port", "rb", buffering=0) as ports:
+
+        def inputs():
+            return os.pread(ports.fileno(), 1, base + 1)[0]
+
+        first = now = inputs()
+        while now == first:
+            now = inputs()
+        for read in itertools.count(1):
+            check_quietly(f"inputs-{read}", inputs(), (now + read // 3) & 0xFF)
+            if read % 1000 == 0:
+                ok(f"round {read // 1000}")
+
+
+def check_quietly(name, actual, wanted):
+    if actual != wanted:
+        check(name, actual, wanted)
+
+
 def main():
     device = pci.Device.find(0x494F, 0x0DC8)
     ok(f"found {device.address}")
@@ -74,7 +110,11 @@ def main():
         pci.fail("driver", f"{driver} has the device, see dmesg")
     ok(f"driver {driver}")
     character_device(device)
+    if sys.argv[1:] == ["counter"]:
+        counter(device)
     base = export(device)
+    if sys.argv[1:] == ["loopback"]:
+        loopback()
     for i in range(LINES):
         put(1 << i)
     for wanted in (0xFFFF, 0x8001, 0x5AA5, 0x0000):

@@ -245,6 +245,20 @@ def gaps(loops="1"):
     ok("gaps")
 
 
+def rounds(seed, loops="1"):
+    """The first time loads the disk until the guest is reset from outside, the next time once: with the data of the first."""
+    disk = await_node(1)
+    again = has_pattern(disk, seed)
+    if not again:
+        write_pattern(disk, seed)
+    ok("kept" if again else "written", seed)
+    count = 0
+    while not (again and count):
+        gaps(loops)
+        count += 1
+        ok(f"round {count}")
+
+
 def root():
     device = [line.split()[0] for line in read("/proc/mounts").splitlines() if line.split()[1] == "/"]
     check(device == ["/dev/nvme0n1"], f"the root file system is {device}")
@@ -261,7 +275,7 @@ def wait():
 
 
 STEPS = {f.__name__.replace("_", "-"): f for f in (
-    identify, logs, features, refused_read, filesystem, discard, format, attach, follow, reset, keep, gaps, root, wait)}
+    identify, logs, features, refused_read, filesystem, discard, format, attach, follow, reset, keep, gaps, rounds, root, wait)}
 for step in sys.argv[1:]:
     name, *arguments = step.split(":")
     STEPS[name](*arguments)

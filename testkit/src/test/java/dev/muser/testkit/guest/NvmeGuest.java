@@ -26,6 +26,11 @@ final class NvmeGuest {
     static GuestVmBuilder with(DiskUnderTest disk, String test, String... steps) {
         var guest = GuestVm.builder();
         disk.addTo(guest);
+        return with(guest, test, steps);
+    }
+
+    /** The same, of a guest that has its disk. */
+    static GuestVmBuilder with(GuestVmBuilder guest, String test, String... steps) {
         return guest.runAs(DiskUnderTest.USER)
                 .cpus(2)
                 .storageTools()
