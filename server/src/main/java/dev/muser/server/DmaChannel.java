@@ -18,10 +18,14 @@ import org.jspecify.annotations.Nullable;
  * ({@link #pump}): QEMU answers none before.
  */
 final class DmaChannel implements DmaPort {
-    /** QEMU truncates a reply to DMA_READ that does not fit its socket's send buffer at once. */
-    private static final int PIECE = 64 * 1024;
+    /**
+     * A reply to DMA_READ must leave QEMU whole or not at all, since QEMU truncates one of which
+     * its socket takes a part. Linux does so with what fits one buffer of its queue, up to 36,544
+     * bytes (unix_stream_sendmsg: SKB_MAX_HEAD and 32 KiB), however full the queue is.
+     */
+    private static final int PIECE = 32 * 1024;
 
-    private static final int IN_FLIGHT = 4;
+    private static final int IN_FLIGHT = 8;
 
     /** What it puts into an output at once, in bytes, at most. */
     static final int MOST_UNSENT = IN_FLIGHT * (Header.SIZE + DmaAccess.SIZE + PIECE);

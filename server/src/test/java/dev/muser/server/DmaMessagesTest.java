@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.muser.device.DmaPort;
 import dev.muser.device.EventLoop;
 import dev.muser.linux.Errno;
+import dev.muser.linux.MessageSender;
 import dev.muser.linux.UnixSocket;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -164,35 +165,61 @@ final class DmaMessagesTest extends ServerTest {
     }
 
     @Test
-    void shouldCutTransfersInPiecesOf64KiBAndKeepAtMostFourUnderWay() throws InterruptedException {
+    void shouldCutTransfersInPiecesOf32KiBAndKeepAtMostEightUnderWay() throws InterruptedException {
         var client = negotiated();
-        int size = 10 * 65536 + 5;
+        int size = 10 * 32768 + 5;
         var into = memory(size);
         whenWritten(() -> port().read(0x10000, into, results::add));
         client.ask(RawClient.REGION_WRITE, kick()).succeeded(16);
         var pending = new ArrayDeque<Message>();
-        for (int i = 0; i < 4; i++) {
-            pending.add(expect(client, RawClient.DMA_READ, 0x10000 + i * 65536L, 65536));
+        for (int i = 0; i < 8; i++) {
+            pending.add(expect(client, RawClient.DMA_READ, 0x10000 + i * 32768L, 32768));
         }
-        client.expectServed(); // no fifth before this reply
-        for (int i = 4; i < 15; i++) {
+        client.expectServed(); // no ninth before this reply
+        for (int i = 8; i < 19; i++) {
             var request = pending.remove();
             var data = new byte[(int) request.u64(8)];
-            Arrays.fill(data, (byte) (i - 3));
+            Arrays.fill(data, (byte) (i - 7));
             answer(client, request, Bytes.join(head(request), data));
             if (i < 11) {
-                int count = i == 10 ? 5 : 65536;
-                pending.add(expect(client, RawClient.DMA_READ, 0x10000 + i * 65536L, count));
-                assertThat(pending).hasSize(4);
+                int count = i == 10 ? 5 : 32768;
+                pending.add(expect(client, RawClient.DMA_READ, 0x10000 + i * 32768L, count));
+                assertThat(pending).hasSize(8);
                 client.expectServed();
             }
         }
         assertThat(pending).isEmpty();
         assertThat(results.take()).isZero();
         for (int i = 0; i < 11; i++) {
-            assertThat(into.get(ValueLayout.JAVA_BYTE, i * 65536L)).isEqualTo((byte) (i + 1));
+            assertThat(into.get(ValueLayout.JAVA_BYTE, i * 32768L)).isEqualTo((byte) (i + 1));
         }
         assertThat(into.get(ValueLayout.JAVA_BYTE, size - 1L)).isEqualTo((byte) 11);
+    }
+
+    /** As QEMU's must that answers: it truncates a reply of which its socket takes a part. */
+    @Test
+    void shouldAskForPiecesOfWhichFullSocketsTakeAllOrNothing() throws InterruptedException {
+        var client = negotiated();
+        whenWritten(() -> port().read(0, memory(1 << 20), results::add));
+        client.ask(RawClient.REGION_WRITE, kick()).succeeded(16);
+        var request = client.receive();
+        int reply = 32 + (int) request.u64(8);
+        var bytes = memory(reply);
+        var sender = new MessageSender();
+        for (int small = 0; small < 400; small += 3) {
+            var ends = UnixSocket.pair();
+            try (var from = ends[0];
+                    var _ = ends[1]) {
+                for (int i = 0; i < small; i++) {
+                    sender.send(from, bytes, 0, 48, MessageSender.DONT_WAIT);
+                }
+                int sent;
+                do {
+                    sent = sender.send(from, bytes, 0, reply, MessageSender.DONT_WAIT);
+                } while (sent == reply);
+                assertThat(sent).as("after %d small ones", small).isEqualTo(-Errno.EAGAIN);
+            }
+        }
     }
 
     @Test
@@ -244,16 +271,16 @@ final class DmaMessagesTest extends ServerTest {
     void shouldAskForNoMoreOfATransferThatHasFailed() throws InterruptedException {
         var client = negotiated();
         whenWritten(() -> {
-            port().read(0, memory(8 * 65536), results::add);
+            port().read(0, memory(16 * 32768), results::add);
             port().write(7, memory(1), results::add);
         });
         client.ask(RawClient.REGION_WRITE, kick()).succeeded(16);
-        var requests = new Message[4];
-        Arrays.setAll(requests, i -> expect(client, RawClient.DMA_READ, i * 65536L, 65536));
+        var requests = new Message[8];
+        Arrays.setAll(requests, i -> expect(client, RawClient.DMA_READ, i * 32768L, 32768));
         fail(client, requests[0], Errno.EFAULT);
         var next = expect(client, RawClient.DMA_WRITE, 7, 1);
-        for (int i = 1; i < 4; i++) {
-            answer(client, requests[i], Bytes.join(head(requests[i]), new byte[65536]));
+        for (int i = 1; i < 8; i++) {
+            answer(client, requests[i], Bytes.join(head(requests[i]), new byte[32768]));
         }
         assertThat(results.take()).isEqualTo(Errno.EFAULT);
         answer(client, next, head(next));
@@ -315,7 +342,7 @@ final class DmaMessagesTest extends ServerTest {
                 int number = i;
                 port().read(
                                 i * 0x1000000L,
-                                memory(3 * 65536),
+                                memory(3 * 32768),
                                 errno -> {
                                     assertThat(errno).isEqualTo(Errno.ECONNRESET);
                                     ended.add(number);
@@ -323,11 +350,11 @@ final class DmaMessagesTest extends ServerTest {
             }
         });
         client.ask(RawClient.REGION_WRITE, kick()).succeeded(16);
-        var first = expect(client, RawClient.DMA_READ, 0, 65536);
+        var first = expect(client, RawClient.DMA_READ, 0, 32768);
         // The very errno that the server has for a client that is gone.
         fail(client, first, Errno.ECONNRESET);
         for (int i = 1; i < 4; i++) {
-            expect(client, RawClient.DMA_READ, i < 3 ? i * 65536L : 0x1000000, 65536);
+            expect(client, RawClient.DMA_READ, i < 3 ? i * 32768L : 0x1000000, 32768);
         }
         client.close();
         while (!device.closed) {
@@ -432,13 +459,13 @@ final class DmaMessagesTest extends ServerTest {
         var client = connect();
         var twinFd = client.negotiate(TWIN).fds().getFirst();
         var twin = closing(new RawClient(UnixSocket.adopt(twinFd)));
-        var into = memory(3 * 65536);
+        var into = memory(3 * 32768);
         whenWritten(() -> port().read(0, into, results::add));
         client.ask(RawClient.REGION_WRITE, kick()).succeeded(16);
         for (int i = 0; i < 3; i++) {
-            var request = expect(twin, RawClient.DMA_READ, i * 65536L, 65536);
+            var request = expect(twin, RawClient.DMA_READ, i * 32768L, 32768);
             client.expectServed(); // the main socket is free
-            answer(twin, request, Bytes.join(head(request), new byte[65536]));
+            answer(twin, request, Bytes.join(head(request), new byte[32768]));
         }
         assertThat(results.take()).isZero();
         assertThat(into.get(ValueLayout.JAVA_BYTE, 100)).isZero();
