@@ -3,6 +3,7 @@ package dev.muser.cli;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Another {@code muser}, which ends with this one: at the latest when its standard input does. */
@@ -17,12 +18,14 @@ final class Child implements AutoCloseable {
         output = process.inputReader();
     }
 
-    static Child start(String... arguments) {
+    /**
+     * Starts one.
+     *
+     * @param errors where to it complains
+     */
+    static Child start(List<String> command, ProcessBuilder.Redirect errors) {
         try {
-            return new Child(
-                    new ProcessBuilder(JavaCommand.muser(arguments))
-                            .redirectError(ProcessBuilder.Redirect.INHERIT)
-                            .start());
+            return new Child(new ProcessBuilder(command).redirectError(errors).start());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

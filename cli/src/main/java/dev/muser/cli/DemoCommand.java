@@ -6,7 +6,9 @@ import dev.muser.linux.SyscallException;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code muser demo}. */
@@ -15,11 +17,15 @@ import picocli.CommandLine.Parameters;
         description = {
             "Serve a disk (NVMe, in an image) in a process of its own, drive it from this one with"
                     + " random reads and writes, each of them verified, and say how fast that is.",
-            "With 'edu' the same for QEMU's teaching device: registers, interrupts, DMA.",
-            "Takes some ten seconds; leaves nothing behind."
+            "Meanwhile the disk's process is killed ten times and upgraded once; its driver"
+                    + " notices nothing but pauses, each of which is shown.",
+            "With 'edu' QEMU's teaching device: registers, interrupts, DMA.",
+            "Takes less than half a minute; leaves nothing behind."
         })
 final class DemoCommand extends BaseCommand implements Callable<Integer> {
     private static final List<String> NAMES = List.of("nvme", "edu");
+    private static final int KILLS = 10;
+    private static final int MOST_KILLS = 10_000;
 
     @Parameters(
             paramLabel = "DEVICE",
@@ -28,6 +34,14 @@ final class DemoCommand extends BaseCommand implements Callable<Integer> {
             completionCandidates = DemoCommand.Names.class,
             description = "What is shown: nvme or edu; nvme unless given.")
     private String device = "nvme";
+
+    @Option(
+            names = "--kills",
+            paramLabel = "N",
+            description =
+                    "How often the disk's process is killed, at moments of chance: 10 unless given;"
+                            + " 0 for not at all, and no upgrade.")
+    private @Nullable Integer kills;
 
     /** What can be typed for DEVICE. */
     static final class Names implements Iterable<String> {
@@ -41,8 +55,8 @@ final class DemoCommand extends BaseCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         var demo =
                 switch (device) {
-                    case "nvme" -> new NvmeDemo();
-                    case "edu" -> new EduDemo();
+                    case "nvme" -> new NvmeDemo(kills());
+                    case "edu" -> edu();
                     default ->
                             throw new UserError(
                                     "'%s' is not shown: only %s are"
@@ -56,6 +70,7 @@ final class DemoCommand extends BaseCommand implements Callable<Integer> {
             } catch (DisconnectedException
                     | SyscallException
                     | NvmeException
+                    | UserError
                     | IllegalStateException e) {
                 Thread.sleep(200); // Ctrl-C reaches the child, too, and maybe sooner
                 if (!workshop.isInterrupted()) {
@@ -63,11 +78,29 @@ final class DemoCommand extends BaseCommand implements Callable<Integer> {
                 }
                 passed = false;
             }
+            if (!passed && !workshop.isInterrupted()) {
+                workshop.complaints().forEach(line -> out.println("  " + line));
+            }
         }
         if (passed) {
             demo.sayNext(out);
         }
         out.flush();
         return passed ? ExitCode.OK : ExitCode.FAILED;
+    }
+
+    private int kills() {
+        int number = kills == null ? KILLS : kills;
+        if (number < 0 || number > MOST_KILLS) {
+            throw new UserError("--kills %d: must be 0 to %d".formatted(number, MOST_KILLS));
+        }
+        return number;
+    }
+
+    private Demo edu() {
+        if (kills != null) {
+            throw new UserError("--kills is for nvme, and the device is edu");
+        }
+        return new EduDemo();
     }
 }

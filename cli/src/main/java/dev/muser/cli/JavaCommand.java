@@ -10,6 +10,8 @@ import java.util.List;
 /** How to start this program once more, in the way that this process was. */
 final class JavaCommand {
     private static final String MAIN = Main.class.getName();
+    private static final String KEEPER = "dev.muser.keeper";
+    private static final String CACHE = "-XX:AOTCache=";
 
     /** Set in the environment by the script: where it is. */
     private static final String SCRIPT = "MUSER_SCRIPT";
@@ -21,6 +23,34 @@ final class JavaCommand {
         var command = own();
         command.addAll(List.of(arguments));
         return command;
+    }
+
+    /**
+     * Returns that of a keeper, which starts another {@code muser} with these arguments, as the
+     * script does for {@code --keep}.
+     *
+     * @param options the keeper's
+     */
+    static List<String> kept(List<String> options, String... arguments) {
+        var keeper = own();
+        var device = muser(arguments);
+        var main = keeper.removeLast();
+        keeper.add(main.equals(MAIN) ? KEEPER + ".Main" : KEEPER + "/" + KEEPER + ".Main");
+        keeper.replaceAll(word -> cacheOf("keeper", word));
+        device.replaceAll(word -> cacheOf("nvme", word));
+        keeper.addAll(options);
+        keeper.add("--");
+        keeper.addAll(device);
+        return keeper;
+    }
+
+    /** Each part of the command has a cache of its own. */
+    private static String cacheOf(String part, String word) {
+        if (!word.startsWith(CACHE)) {
+            return word;
+        }
+        var cache = Path.of(word.substring(CACHE.length())).resolveSibling(part + ".aot");
+        return Files.exists(cache) ? CACHE + cache : word;
     }
 
     /**

@@ -12,6 +12,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * left when it is closed, nor when the process is told to end before.
  */
 final class Workshop implements AutoCloseable {
+    private static final String COMPLAINTS = "complaints";
+    private static final int MOST_COMPLAINTS = 10;
+
     private final Path folder;
     private final List<Child> children = new CopyOnWriteArrayList<>();
     private final Thread hook = new Thread(this::interrupted, "muser-cleanup");
@@ -32,10 +35,35 @@ final class Workshop implements AutoCloseable {
 
     /** Starts a child and waits until it is ready. */
     Child start(String... arguments) {
-        var child = Child.start(arguments);
+        return start(JavaCommand.muser(arguments), ProcessBuilder.Redirect.INHERIT);
+    }
+
+    /**
+     * Starts a child under a keeper, and waits until it is ready.
+     *
+     * @param options the keeper's
+     */
+    Child startKept(List<String> options, String... arguments) {
+        return start(
+                JavaCommand.kept(options, arguments),
+                ProcessBuilder.Redirect.appendTo(path(COMPLAINTS).toFile()));
+    }
+
+    private Child start(List<String> command, ProcessBuilder.Redirect errors) {
+        var child = Child.start(command, errors);
         children.add(child);
         child.awaitReady();
         return child;
+    }
+
+    /** Returns the last that kept children and their keepers complained of. */
+    List<String> complaints() {
+        try {
+            var all = Files.readAllLines(path(COMPLAINTS));
+            return all.subList(Math.max(0, all.size() - MOST_COMPLAINTS), all.size());
+        } catch (IOException e) {
+            return List.of(); // there was none
+        }
     }
 
     /** Whether the process is being told to end, so that what fails now is no news. */

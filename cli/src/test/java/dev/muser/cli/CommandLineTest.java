@@ -193,6 +193,8 @@ class CommandLineTest {
     @Test
     void shouldRefuseToShowWhatIsNotShown() {
         assertThat(refused("demo", "idio16")).contains("only nvme and edu are");
+        assertThat(refused("demo", "edu", "--kills", "1")).contains("--kills is for nvme");
+        assertThat(refused("demo", "--kills", "-1")).contains("must be 0 to");
     }
 
     @Test

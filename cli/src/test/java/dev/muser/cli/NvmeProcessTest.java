@@ -314,14 +314,32 @@ class NvmeProcessTest {
     }
 
     @Test
+    void shouldShowADiskThatOutlivesItsProcess() throws Exception {
+        var child = muser("demo", "--kills", "2");
+        var lines = child.inputReader().lines().toList();
+        assertThat(child.waitFor()).as(String.join("\n", lines)).isZero();
+        assertThat(lines)
+                .filteredOn(line -> line.contains(" went on; the longest command took "))
+                .extracting(line -> line.substring(0, 15).strip().replaceAll(" +", " "))
+                .containsExactly("1 killed", "2 upgraded", "3 killed");
+        assertThat(lines).anyMatch(line -> line.endsWith(" was compared: 0 errors"));
+        assertThat(lines).anyMatch(line -> line.contains("muser serve nvme --keep"));
+    }
+
+    @Test
     void shouldLeaveNothingBehindWhenTheDemoIsInterrupted() throws Exception {
         var child = muser("demo");
         var first = child.inputReader().readLine();
         assertThat(first).startsWith("A disk of 1GB, an image, runs in process ");
         var image = Path.of(first.substring(first.indexOf('/'), first.length() - 1));
         assertThat(image).exists();
+        var others = child.descendants().toList();
+        assertThat(others).hasSizeGreaterThanOrEqualTo(2); // a keeper, and what it keeps
         child.destroy();
         assertThat(child.waitFor(30, TimeUnit.SECONDS)).isTrue();
         assertThat(image.getParent()).doesNotExist();
+        for (var other : others) {
+            other.onExit().get(30, TimeUnit.SECONDS);
+        }
     }
 }

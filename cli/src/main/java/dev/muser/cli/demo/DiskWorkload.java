@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
 
 /** Random reads and writes of a disk, all queues full, and every read verified. */
 public final class DiskWorkload {
@@ -25,6 +26,9 @@ public final class DiskWorkload {
 
     private static final int TURNS_PER_YIELD = 256;
 
+    /** Without any completion for so long, commands are lost, in nanoseconds. */
+    private static final long LOST = 30_000_000_000L;
+
     private final NvmeDriver driver;
     private final BlockPattern pattern;
     private final boolean sleeps;
@@ -35,9 +39,16 @@ public final class DiskWorkload {
     private final int blocksOf4K;
     private long reads;
     private long writes;
+    private long errors;
     private long nanoseconds;
     private boolean ending;
     private String complaint = "";
+    private volatile @Nullable LongestCommand watcher;
+
+    /** How much of the work is done, 0 to 1, after so many nanoseconds. */
+    public interface Extent {
+        double done(long nanoseconds);
+    }
 
     /**
      * What was measured.
@@ -83,25 +94,34 @@ public final class DiskWorkload {
         }
     }
 
-    /**
-     * Works for so long.
-     *
-     * @param progress is told now and then how it goes, and which part of the time is over
-     * @return whether all was right
-     */
+    /** Works for so long: see {@link #run(Extent, BiConsumer)}. */
     public boolean run(Duration time, BiConsumer<Result, Double> progress) {
+        return run(passed -> (double) passed / time.toNanos(), progress);
+    }
+
+    /**
+     * Works until it is done, or something is wrong.
+     *
+     * @param progress is told now and then how it goes, and which part is over
+     * @return whether all was right
+     * @throws IllegalStateException when commands never come to an end
+     */
+    public boolean run(Extent extent, BiConsumer<Result, Double> progress) {
         long begin = System.nanoTime();
         long told = begin;
+        long lastDone = begin;
+        boolean anyDone = false;
         int untilLook = 0;
         int idleTurns = 0;
         lanes.forEach(Lane::fill);
-        while (!ending || lanes.stream().anyMatch(lane -> lane.queue.inFlight() > 0)) {
+        while (!ending || inFlight() > 0) {
             int done = 0;
             for (var lane : lanes) {
                 done += lane.turn();
             }
             if (done > 0) {
                 idleTurns = 0;
+                anyDone = true;
             } else if (++idleTurns % TURNS_PER_YIELD == 0) {
                 yieldCpu();
             }
@@ -111,14 +131,35 @@ public final class DiskWorkload {
                 driver.serve(); // throws when the disk has gone
                 long now = System.nanoTime();
                 nanoseconds = now - begin;
-                ending |= nanoseconds >= time.toNanos() || !complaint.isEmpty();
+                if (anyDone) {
+                    lastDone = now;
+                    anyDone = false;
+                } else if (now - lastDone > LOST) {
+                    throw new IllegalStateException(
+                            "%d commands have not come to an end".formatted(inFlight()));
+                }
+                double part = extent.done(nanoseconds);
+                ending |= part >= 1 || !complaint.isEmpty();
                 if (now - told >= TELL && !ending) {
                     told = now;
-                    progress.accept(result(), (double) nanoseconds / time.toNanos());
+                    progress.accept(result(), part);
                 }
             }
         }
         return complaint.isEmpty();
+    }
+
+    private int inFlight() {
+        int all = 0;
+        for (var lane : lanes) {
+            all += lane.queue.inFlight();
+        }
+        return all;
+    }
+
+    /** Has {@code longest} see all commands from now on, null for none. Any thread. */
+    public void watch(@Nullable LongestCommand longest) {
+        watcher = longest;
     }
 
     /** On a busy machine the disk may be waiting for this CPU. */
@@ -129,6 +170,16 @@ public final class DiskWorkload {
 
     public Result result() {
         return new Result(reads + writes, nanoseconds, latencies);
+    }
+
+    /** How many reads were compared with what had been written. */
+    public long reads() {
+        return reads;
+    }
+
+    /** How many commands failed, or read what had not been written. */
+    public long errors() {
+        return errors;
     }
 
     /** What was wrong; empty when nothing was. */
@@ -225,10 +276,17 @@ public final class DiskWorkload {
             int block = (int) cookie;
             int slot = (int) ((cookie & ~WRITE) >>> 32);
             boolean write = (cookie & WRITE) != 0;
-            latencies.recordValue(Math.min(LONGEST, System.nanoTime() - begun[slot]));
+            long duration = System.nanoTime() - begun[slot];
+            latencies.recordValue(Math.min(LONGEST, duration));
+            var longest = watcher;
+            if (longest != null) {
+                longest.saw(duration);
+            }
             if (!completion.isSuccess()) {
+                errors++;
                 complaint = "block %d: %s".formatted(block, completion);
             } else if (!write && !pattern.matches(block, buffer.segment(), at(slot))) {
+                errors++;
                 complaint = "block %d was read, and is not what was written".formatted(block);
             }
             if (write) {

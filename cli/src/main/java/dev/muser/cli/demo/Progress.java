@@ -44,13 +44,18 @@ public final class Progress {
         }
     }
 
-    /** Shows what it came to. */
-    public void done(DiskWorkload.Result result) {
+    /** Shows what happened meanwhile. */
+    public void event(String line) {
         if (terminal) {
             out.print("\r\033[K");
         }
-        out.println(row(result));
+        out.println(line);
         out.flush();
+    }
+
+    /** Shows what it came to. */
+    public void done(DiskWorkload.Result result) {
+        event(row(result));
     }
 
     private String row(DiskWorkload.Result result) {
