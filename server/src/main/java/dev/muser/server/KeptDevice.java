@@ -36,8 +36,8 @@ final class KeptDevice implements VfioDevice {
 
     /** Gives the device again what its client had given it. */
     void restoreClient() {
+        eventFds.restore(device); // first: a device may raise interrupts when memory comes
         mappings.restore(device);
-        eventFds.restore(device);
     }
 
     @Override

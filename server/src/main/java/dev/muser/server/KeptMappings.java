@@ -2,10 +2,12 @@ package dev.muser.server;
 
 import dev.muser.device.DmaAccess;
 import dev.muser.device.VfioDevice;
+import dev.muser.device.VfioException;
 import dev.muser.device.state.StateArea;
 import dev.muser.device.state.StateMismatchException;
 import dev.muser.device.state.StateSegment;
 import dev.muser.linux.Fd;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.HashMap;
@@ -140,8 +142,20 @@ final class KeptMappings {
                     free.add(unused++);
                 }
                 unused = slot + 1;
-                slots.put(area.getLong(at), slot);
-                map(device, at);
+                long iova = area.getLong(at);
+                slots.put(iova, slot);
+                try {
+                    map(device, at);
+                } catch (VfioException e) {
+                    // The client has cut its file short since: there is nothing to map any more.
+                    System.getLogger("dev.muser.server")
+                            .log(
+                                    Level.WARNING,
+                                    "memory at 0x{0}: {1}",
+                                    Long.toHexString(iova),
+                                    e.getMessage());
+                    remove(iova);
+                }
             }
         }
     }
