@@ -61,6 +61,11 @@ final class KeptProcess implements AutoCloseable {
         return goesOn;
     }
 
+    /** Whether it waits to go on where another process stops. */
+    boolean isStandby() {
+        return manager.standby() != null;
+    }
+
     /** Returns what is kept for the device of that number. */
     DescriptorStore store(int device) {
         return manager.store().under(prefix(device));

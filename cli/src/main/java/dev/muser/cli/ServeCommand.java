@@ -13,9 +13,11 @@ import dev.muser.devices.NvmeModel;
 import dev.muser.devices.storage.StorageException;
 import dev.muser.linux.Affinity;
 import dev.muser.linux.Fd;
+import dev.muser.linux.SyscallException;
 import dev.muser.server.DeviceServer;
 import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
+import dev.muser.server.ResumeWarmUp;
 import dev.muser.server.ServerOptions;
 import dev.muser.server.WarmUp;
 import java.io.IOException;
@@ -283,6 +285,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         var stop = new OrderlyStop(Loop.start("muser-" + device, loopPolicy, pinned()));
         try {
             warmUp(stop.loop());
+            if (process.isStandby()) {
+                warmUpToGoOn(stop.loop(), toLookAt(model));
+            }
             if (!process.awaitTurn(stop.loop(), (number, state) -> check(model, state))) {
                 stop.close();
                 return null;
@@ -376,19 +381,28 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         }
     }
 
+    /** Returns what makes such a device without what only one process can have. */
+    private DeviceFactory toLookAt(DeviceModel model) {
+        return model.name().equals(NvmeModel.NAME)
+                ? ServedDisks.toLookAt(
+                        model, Setting.map(settings), spec().commandLine().getParseResult())
+                : factory(model);
+    }
+
+    private static void warmUpToGoOn(Loop loop, DeviceFactory factory) {
+        try {
+            ResumeWarmUp.run(loop, factory);
+        } catch (IOException | SyscallException e) {
+            // It goes on all the same, only slower.
+        }
+    }
+
     /** Whether this build can go on from the state that another process has of such a device. */
     private void check(DeviceModel model, Fd state) {
         var segment = StateSegment.look(state.duplicate(), model.name());
         if (segment != null) {
             try (segment) {
-                var factory =
-                        model.name().equals(NvmeModel.NAME)
-                                ? ServedDisks.toLookAt(
-                                        model,
-                                        Setting.map(settings),
-                                        spec().commandLine().getParseResult())
-                                : factory(model);
-                PciDevice.check(factory, new IdleLoop(), segment);
+                PciDevice.check(toLookAt(model), new IdleLoop(), segment);
             }
         }
     }

@@ -183,6 +183,32 @@ public final class DeviceServer implements AutoCloseable {
         }
     }
 
+    /**
+     * Ends without a word, between two requests: everything that is kept is for whoever comes next.
+     */
+    void leave() {
+        loop.call(() -> {
+            closed = true;
+            loop.removeServer(this);
+            var current = session;
+            if (current != null) {
+                current.leave();
+            }
+            var listening = listener;
+            if (listening != null) {
+                loop.unregister(listening.fd(), listenerToken);
+                listening.fd().close();
+            }
+            guarded.close();
+            var kept = keep;
+            if (kept != null) {
+                kept.leave();
+            }
+            ended.complete(null);
+            return true;
+        });
+    }
+
     /** The loop's last turn is over. */
     void loopEnded() {
         shutDown("the loop has ended");

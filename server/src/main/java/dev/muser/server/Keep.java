@@ -204,6 +204,12 @@ final class Keep implements AutoCloseable {
         store.names().forEach(store::remove);
     }
 
+    /** Closes what this process has, and undoes nothing: another one goes on. */
+    void leave() {
+        device.abandon();
+        segment.close();
+    }
+
     @Override
     public void close() {
         segment.close();

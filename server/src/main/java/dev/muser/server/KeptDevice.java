@@ -10,6 +10,7 @@ import dev.muser.device.IrqInfo;
 import dev.muser.device.Migration;
 import dev.muser.device.RegionInfo;
 import dev.muser.device.VfioDevice;
+import dev.muser.device.pci.PciDevice;
 import dev.muser.linux.Fd;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -32,6 +33,13 @@ final class KeptDevice implements VfioDevice {
         this.mappings = mappings;
         this.eventFds = eventFds;
         this.descriptors = descriptors;
+    }
+
+    /** Lets the device go as it is. */
+    void abandon() {
+        if (device instanceof PciDevice pci) {
+            pci.abandon();
+        }
     }
 
     /** Gives the device again what its client had given it. */

@@ -354,6 +354,21 @@ final class Session implements Source {
         return open;
     }
 
+    /** Lets go of it: another process goes on with the client. */
+    void leave() {
+        open = false;
+        deadline.close();
+        loop.removePolled(this);
+        loop.unregister(socket.fd(), token);
+        var other = twin;
+        if (other != null) {
+            other.close();
+        }
+        input.close();
+        output.close();
+        socket.close();
+    }
+
     /** Ends it. Nothing that the device or the client has done can keep this from its end. */
     void end(ConnectionLost reason) {
         if (!open) {
