@@ -71,8 +71,10 @@ final class KeptDevice implements VfioDevice {
 
     @Override
     public void unmapDma(long iova, long size) {
-        device.unmapDma(iova, size);
-        mappings.remove(iova);
+        if (!mappings.removeLost(iova, size)) {
+            device.unmapDma(iova, size);
+            mappings.remove(iova);
+        }
     }
 
     @Override

@@ -32,6 +32,10 @@ final class KeptMappings {
     private final KeptDescriptors descriptors;
     private StateArea area;
     private final Map<Long, Integer> slots = new HashMap<>();
+
+    /** Those that the client has, and that could not be made again: address and size. */
+    private final Map<Long, Long> lost = new HashMap<>();
+
     private final ArrayDeque<Integer> free = new ArrayDeque<>();
 
     /** Entries from here on have never been used in this generation. */
@@ -59,6 +63,7 @@ final class KeptMappings {
         if (slots.containsKey(iova)) { // the very same again, or refused
             return;
         }
+        lost.remove(iova);
         int slot = take();
         long at = (long) slot * ENTRY;
         area.setLong(at, iova);
@@ -104,8 +109,14 @@ final class KeptMappings {
         }
     }
 
+    /** Notes that a mapping has gone that could not be made again; returns whether it was one. */
+    boolean removeLost(long iova, long size) {
+        return lost.remove(iova, size);
+    }
+
     /** Notes that all mappings have gone. */
     void clear() {
+        lost.clear();
         slots.values().forEach(this::drop);
         slots.clear();
         free.clear();
@@ -154,6 +165,7 @@ final class KeptMappings {
                                     "memory at 0x{0}: {1}",
                                     Long.toHexString(iova),
                                     e.getMessage());
+                    lost.put(iova, area.getLong(at + 8));
                     remove(iova);
                 }
             }

@@ -36,6 +36,7 @@ final class KeptServer implements AutoCloseable {
     private final CountDownLatch over = new CountDownLatch(1);
     private final Semaphore deaths = new Semaphore(0);
     private DeviceServer server;
+    private volatile boolean dead;
 
     /** Decides when a process dies. */
     interface Steps {
@@ -95,6 +96,7 @@ final class KeptServer implements AutoCloseable {
     }
 
     private void beDead() {
+        dead = true;
         deaths.release();
         boolean waiting = true;
         while (waiting) {
@@ -125,6 +127,7 @@ final class KeptServer implements AutoCloseable {
     /** Another process is started. */
     void startAgain() {
         server = serve();
+        dead = false;
     }
 
     void restart() throws InterruptedException {
@@ -135,7 +138,9 @@ final class KeptServer implements AutoCloseable {
     @Override
     public void close() throws IOException {
         over.countDown();
-        server.close();
+        if (!dead) {
+            server.close();
+        }
         store.close();
         loops.forEach(Loop::close);
         Files.deleteIfExists(socket());
