@@ -155,6 +155,9 @@ final class CompletionSignals {
         if (!queue.isEmpty() && queue.untold == 0 && isLine()) {
             queue.untold = 1; // a line stays up as long as there is something
         }
+        if (queue.isEmpty()) {
+            queue.untold = 0; // it has found them by itself
+        }
         if (queue.isEmpty() && (users[queue.vector] == 1 || isQuiet(queue.vector))) {
             vectors[queue.vector].lower();
         }
@@ -189,10 +192,7 @@ final class CompletionSignals {
         }
     }
 
-    /**
-     * The queues are those of a process before this one. What it has told is not known: the driver
-     * is told of all that it has not taken.
-     */
+    /** The queues are those of a process before this one, or there are none. */
     void open() {
         masked = (int) maskedVectors.get();
         Arrays.fill(users, 0);
@@ -200,12 +200,20 @@ final class CompletionSignals {
         for (int i = 0; i < table.completionCount(); i++) {
             var queue = table.completionAt(i);
             created(queue);
-            queue.untold = queue.unread();
         }
         for (int i = 0; i < vectors.length; i++) {
             if (isQuiet(i)) {
                 vectors[i].lower();
             }
+        }
+    }
+
+    /** What has been told is not known: the driver is told of all that it has not taken. */
+    void tellAll() {
+        var table = queues.get();
+        for (int i = 0; i < table.completionCount(); i++) {
+            var queue = table.completionAt(i);
+            queue.untold = queue.unread();
         }
     }
 

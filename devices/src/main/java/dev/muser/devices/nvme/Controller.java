@@ -50,6 +50,9 @@ final class Controller implements Registers.Effects {
 
     private final StateField transition;
 
+    /** Whether what drivers have left in the doorbells is to go. */
+    private final StateField wiping;
+
     /** Whether it was disabled, and commands are still away. */
     private boolean disabling;
 
@@ -79,6 +82,7 @@ final class Controller implements Registers.Effects {
             NvmeOptions options) {
         enabledConfiguration = state.field("nvme.enabled_cc", Width.U32);
         transition = state.field("nvme.transition", Width.U8);
+        wiping = state.field("nvme.doorbells.wiping", Width.U8);
         this.options = options;
         this.loop = loop;
         doorbell = options.doorbell();
@@ -119,11 +123,11 @@ final class Controller implements Registers.Effects {
         List<Integer> gone = new ArrayList<>();
         namespaces.open(gone::add);
         open();
-        if (queues().submissionCount() == 0) {
-            doorbells.wipe();
+        if (wiping.get() != 0) {
+            loop.execute(wipe);
         }
         gone.forEach(processor.admin()::namespaceChanged);
-        wake();
+        processor.restored();
     }
 
     private void open() {
@@ -222,8 +226,8 @@ final class Controller implements Registers.Effects {
         } else {
             var completions = queues().completion(queue);
             exists = completions != null;
-            if (completions != null && signals.isLine()) {
-                // the driver's interrupt controller may look at the line next
+            if (completions != null) {
+                // where there is a line, the driver's interrupt controller may look at it next
                 processor.observe(completions);
             }
         }
@@ -339,14 +343,19 @@ final class Controller implements Registers.Effects {
         enabledConfiguration.set(0);
         shutdown.forget();
         processor.cancelAll();
+        wiping.set(1);
         loop.execute(wipe);
     }
 
     /** What the driver has left in its doorbells; when it is for sure that the queues are gone. */
     private void wipeDoorbells() {
-        if (!closed && queues().submissionCount() == 0) {
+        if (closed) {
+            return;
+        }
+        if (queues().submissionCount() == 0) {
             doorbells.wipe();
         }
+        wiping.set(0);
     }
 
     private void disabled() {

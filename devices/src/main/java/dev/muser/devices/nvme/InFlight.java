@@ -31,8 +31,9 @@ import java.util.Arrays;
  * and the slot is freed. So a successor that finds an outcome with a place in the queue writes the
  * same bytes to the same place, which a driver cannot tell from once.
  *
- * <p>Outcomes of admin commands belong to the transaction that has changed what they are about, and
- * are committed before they are posted. Whatever else ends commands belongs to one too.
+ * <p>Outcomes of admin commands, and of any that fail, belong to the transaction that has changed
+ * what they are about, and are committed before they are posted. Whatever else ends commands
+ * belongs to one too.
  *
  * <p>x86-64 keeps the order of stores; release is what keeps the compiler from changing it.
  */
@@ -150,6 +151,7 @@ final class InFlight {
 
     /** Notes the outcome of a command, for good. */
     void done(int slot, long outcome) {
+        state.step();
         LONGS.setRelease(bytes, (long) slot * SLOT + OUTCOME, outcome);
     }
 
@@ -165,6 +167,7 @@ final class InFlight {
 
     /** Notes that the blocks are as expected: the write that follows may begin. */
     void compared(int slot) {
+        state.step();
         LONGS.setRelease(bytes, (long) slot * SLOT + IDENTITY, identity(slot) | COMPARED);
     }
 

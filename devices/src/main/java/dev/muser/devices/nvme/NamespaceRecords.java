@@ -8,25 +8,27 @@ import java.nio.ByteOrder;
 import java.util.UUID;
 
 /**
- * What drivers have made of namespaces, and what went in and out, in the device's state: 64 bytes
- * for each identifier from 1 on. Number 0 has the counters of those that are no more.
+ * What drivers have made of namespaces, and what went in and out, in the device's state: 32 bytes
+ * each, for each identifier from 1 on. Number 0 has the counters of those that are no more.
  *
  * <pre>
  *    0  2 u64  UUID               16  u8   1 there is one, 2 attached, 4 protected
  *   17  u8     block size: log2   18  u16  error recovery
- *   24  u64    reads              32  u64  writes
- *   40  u64    bytes read         48  u64  bytes written
+ *
+ *    0  u64    reads               8  u64  writes
+ *   16  u64    bytes read         24  u64  bytes written
  * </pre>
  *
- * <p>Counters are stored for good, all else in transactions.
+ * <p>Counters are stored for good, all else in transactions. A process that dies may leave out what
+ * it has counted last.
  */
 final class NamespaceRecords {
-    private static final int READS = 24;
-    private static final int WRITES = 32;
-    private static final int BYTES_READ = 40;
-    private static final int BYTES_WRITTEN = 48;
+    private static final int READS = 0;
+    private static final int WRITES = 8;
+    private static final int BYTES_READ = 16;
+    private static final int BYTES_WRITTEN = 24;
 
-    private static final int RECORD = 64;
+    private static final int RECORD = 32;
     private static final int UUID_HIGH = 0;
     private static final int UUID_LOW = 8;
     private static final int FLAGS = 16;
@@ -41,9 +43,12 @@ final class NamespaceRecords {
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final StateArray array;
+    private final StateArray counters;
 
     NamespaceRecords(DeviceState state) {
-        array = state.array("nvme.namespaces", (long) (Namespaces.MOST + 1) * RECORD);
+        long size = (Namespaces.MOST + 1L) * RECORD;
+        array = state.array("nvme.namespaces", size);
+        counters = state.array("nvme.namespaces.counters", size);
     }
 
     private static long at(int id) {
@@ -62,6 +67,7 @@ final class NamespaceRecords {
     private void clear(int id) {
         for (int i = 0; i < RECORD; i += 8) {
             array.set(at(id) + i, Width.U64, 0);
+            counters.set(at(id) + i, Width.U64, 0);
         }
     }
 
@@ -75,8 +81,8 @@ final class NamespaceRecords {
     /** There is none of that identifier any more; its counters are of the past. */
     void retire(int id) {
         for (int counter : new int[] {READS, WRITES, BYTES_READ, BYTES_WRITTEN}) {
-            long sum = array.get(counter, Width.U64) + array.get(at(id) + counter, Width.U64);
-            array.set(counter, Width.U64, sum);
+            long sum = counters.get(counter, Width.U64) + counters.get(at(id) + counter, Width.U64);
+            counters.set(counter, Width.U64, sum);
         }
         clear(id);
     }
@@ -127,15 +133,15 @@ final class NamespaceRecords {
     }
 
     private void add(long at, long more) {
-        var bytes = array.raw();
+        var bytes = counters.raw();
         bytes.set(LONG, at, bytes.get(LONG, at) + more);
     }
 
     NamespaceCounters counters(int id) {
         return new NamespaceCounters(
-                array.get(at(id) + READS, Width.U64),
-                array.get(at(id) + WRITES, Width.U64),
-                array.get(at(id) + BYTES_READ, Width.U64),
-                array.get(at(id) + BYTES_WRITTEN, Width.U64));
+                counters.get(at(id) + READS, Width.U64),
+                counters.get(at(id) + WRITES, Width.U64),
+                counters.get(at(id) + BYTES_READ, Width.U64),
+                counters.get(at(id) + BYTES_WRITTEN, Width.U64));
     }
 }

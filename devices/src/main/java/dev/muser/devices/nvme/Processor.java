@@ -103,6 +103,15 @@ final class Processor {
         restart.open();
     }
 
+    /** Begins where a process before this one has stopped. */
+    void restored() {
+        for (int i = 0; i < queues.completionCount(); i++) {
+            observe(queues.completionAt(i));
+        }
+        signals.tellAll();
+        wake();
+    }
+
     /** All that a process before this one had begun has begun again. */
     void restarted() {
         controller.restarted();

@@ -1,154 +1,192 @@
 package dev.muser.testkit.restart;
 
+import dev.muser.client.nvme.AdminOpcode;
+import dev.muser.client.nvme.IoOpcode;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.Irq;
 import dev.muser.device.IrqAction;
 import dev.muser.device.Region;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Queue;
 import java.util.Random;
 
 /**
- * What a driver of an NVMe disk does: it enables the controller, makes a pair of queues, and
- * submits commands; now and then it resets the controller and begins again. Between that, requests
- * that no driver would make of such registers as matter less.
- *
- * <pre>
- *   client memory, in pages: 0 admin SQ, 1 admin CQ, 2 SQ 1, 3 CQ 1, from 4 on data
- * </pre>
+ * What a driver of an NVMe disk does, one command after the other, between requests that no driver
+ * would make. Queue q has pages 2 q and 2 q + 1 of its memory, data are in the others.
  */
 final class NvmeRequests implements RequestGenerator {
-    private static final long PAGE = 4096;
+    static final int PAGES = 32;
+
+    private static final int PAGE = 4096;
     private static final int ENTRIES = 16;
-    private static final int DATA_PAGES = 8;
-    private static final long DOORBELLS = 0x1000;
+    private static final int QUEUES = 4;
+    private static final int DATA = 2 * QUEUES;
+    private static final int CC = 0x14;
+    private static final int ENABLE = 0x46_0001;
+    private static final int DOORBELLS = 0x1000;
+    private static final int[] FEATURES = {1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 0x81, 0x84};
+    private static final int[] LOGS = {1, 3, 4, 5};
 
-    private static final int DELETE_SQ = 0;
-    private static final int CREATE_SQ = 1;
-    private static final int CREATE_CQ = 5;
-    private static final int IDENTIFY = 6;
-    private static final int FLUSH = 0;
-    private static final int WRITE = 1;
-    private static final int READ = 2;
+    private static final ValueLayout.OfInt U32 =
+            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong U64 =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private static final int[] OPCODES = {FLUSH, WRITE, WRITE, READ, READ, 0x7f};
-
+    private final RequestGenerator others = new VfioRequests(0, 1, 3, 0x46_0001, 0x4e56_4d65L);
     private final Queue<Request> due = new ArrayDeque<>();
-    private final int[] tails = new int[2];
-    private final int[] heads = new int[2];
-    private final int[] submitted = new int[2];
-    private boolean begun;
-    private int commandId;
+    private final int[] tails = new int[QUEUES];
+
+    /** How many completions were taken. */
+    private final int[] taken = new int[QUEUES];
+
+    private boolean enabled;
 
     @Override
     public Request next(Random random, DeviceView device) {
         if (due.isEmpty()) {
-            if (!begun) {
-                begun = true;
-                due.add(
-                        new Request.MapDma(
-                                device.memoryAt(),
-                                device.memory().byteSize(),
-                                DmaAccess.READ_WRITE,
-                                random.nextInt(4) != 0));
-                due.add(new Request.InstallEventFds(Irq.MSIX, IrqAction.TRIGGER, 0, 2));
-                enable(device);
-            }
-            plan(random, device);
+            acknowledge(device);
+        }
+        if (!due.isEmpty()) {
+            return due.remove();
+        }
+        int what = random.nextInt(60);
+        if (what == 0) {
+            return others.next(random, device);
+        }
+        if (what < 3 || !enabled) {
+            enable(random, device);
+        } else if (what == 3) {
+            due.add(new Request.Reset());
+            enable(random, device);
+        } else if (what < 6) {
+            pair(random, device);
+        } else {
+            command(random, device);
         }
         return due.remove();
     }
 
-    private void plan(Random random, DeviceView device) {
-        int choice = random.nextInt(40);
-        if (choice == 0) {
-            due.add(new Request.Reset());
-            enable(device);
-        } else if (choice == 1) {
-            register(0x14, 4, 0); // CC.EN
-            due.add(new Request.Settle());
-            enable(device);
-        } else if (choice < 8) {
-            submit(device, 0, IDENTIFY, 0, page(device, 4), 1, 0);
-            ring(0);
-        } else if (choice == 8) {
-            submit(device, 0, DELETE_SQ, 0, 0, 1, 0);
-            submit(device, 0, CREATE_SQ, 0, page(device, 2), 1 | (ENTRIES - 1) << 16, 1 | 1 << 16);
-            tails[1] = 0;
-            ring(0);
-        } else if (choice < 12) {
-            due.add(new Request.Read(Region.BAR0, 4L * random.nextInt(16), 4));
-        } else if (choice < 14) {
-            due.add(
-                    new Request.SetIrqs(
-                            Irq.MSIX,
-                            random.nextBoolean() ? IrqAction.MASK : IrqAction.UNMASK,
-                            0,
-                            2));
-        } else if (choice == 14) {
-            due.add(new Request.ExpireAll());
-        } else {
-            // one at a time: of several a restart may change the order
-            int opcode = OPCODES[random.nextInt(OPCODES.length)];
-            long at = page(device, 4 + random.nextInt(DATA_PAGES));
-            submit(device, 1, opcode, 1, at, random.nextInt(16), 0);
-            ring(1);
-        }
+    private static Request register(int offset, int count, long value) {
+        return Request.write(Region.BAR0, offset, count, value);
     }
 
-    private static long page(DeviceView device, int number) {
-        return device.memoryAt() + number * PAGE;
-    }
-
-    private void register(int offset, int count, long value) {
-        due.add(Request.write(Region.BAR0, offset, count, value));
-    }
-
-    private void enable(DeviceView device) {
-        for (int i = 0; i < 2; i++) {
-            tails[i] = 0;
-            heads[i] = 0;
-            submitted[i] = 0;
-        }
-        due.add(new Request.Store(device.memoryAt(), MemorySegment.ofArray(new byte[4 * 4096])));
-        register(0x24, 4, (ENTRIES - 1) << 16 | ENTRIES - 1); // AQA
-        register(0x28, 8, page(device, 0)); // ASQ
-        register(0x30, 8, page(device, 1)); // ACQ
-        register(0x14, 4, 4 << 20 | 6 << 16 | 1); // CC: entries of 16 and 64 bytes, enabled
+    private void enable(Random random, DeviceView device) {
+        long at = device.memoryAt();
+        long size = device.memory().byteSize();
+        due.add(new Request.UnmapAllDma());
+        due.add(new Request.MapDma(at, size, DmaAccess.READ_WRITE, random.nextInt(4) != 0));
+        due.add(new Request.InstallEventFds(Irq.MSIX, IrqAction.TRIGGER, 0, 2));
+        due.add(register(CC, 4, 0));
         due.add(new Request.Settle());
-        submit(device, 0, CREATE_CQ, 0, page(device, 3), 1 | (ENTRIES - 1) << 16, 3 | 1 << 16);
-        submit(device, 0, CREATE_SQ, 0, page(device, 2), 1 | (ENTRIES - 1) << 16, 1 | 1 << 16);
-        ring(0);
+        due.add(new Request.Store(at, MemorySegment.ofArray(new byte[DATA * PAGE])));
+        due.add(register(0x24, 4, (ENTRIES - 1) << 16 | (ENTRIES - 1)));
+        due.add(register(0x28, 8, at));
+        due.add(register(0x30, 8, at + PAGE));
+        due.add(register(CC, 4, ENABLE));
+        due.add(new Request.Settle());
+        Arrays.fill(tails, 0);
+        Arrays.fill(taken, 0);
+        enabled = true;
     }
 
-    /** Stores a command to a queue. */
-    private void submit(
-            DeviceView device,
-            int queue,
-            int opcode,
-            int namespace,
-            long data,
-            int dword10,
-            int dword11) {
+    private MemorySegment entry(int opcode, int nsid, long prp, int... words) {
         var entry = MemorySegment.ofArray(new byte[64]);
-        entry.set(ValueLayout.JAVA_INT_UNALIGNED, 0, opcode | (++commandId & 0xffff) << 16);
-        entry.set(ValueLayout.JAVA_INT_UNALIGNED, 4, namespace);
-        entry.set(ValueLayout.JAVA_LONG_UNALIGNED, 24, data);
-        entry.set(ValueLayout.JAVA_INT_UNALIGNED, 40, dword10);
-        entry.set(ValueLayout.JAVA_INT_UNALIGNED, 44, dword11);
-        due.add(new Request.Store(page(device, 2 * queue) + 64L * tails[queue], entry));
-        tails[queue] = (tails[queue] + 1) % ENTRIES;
-        submitted[queue]++;
+        entry.set(U32, 0, opcode | tails[0] << 16);
+        entry.set(U32, 4, nsid);
+        entry.set(U64, 24, prp);
+        entry.set(U64, 32, prp + PAGE);
+        for (int i = 0; i < words.length; i++) {
+            entry.set(U32, 40 + 4L * i, words[i]);
+        }
+        return entry;
     }
 
-    /** Rings a queue's doorbell, waits, and gives its completions back. */
-    private void ring(int queue) {
-        register((int) DOORBELLS + 8 * queue, 4, tails[queue]);
+    /** Sends a command, and takes its completion if there is one. */
+    private void send(DeviceView device, int queue, MemorySegment entry) {
+        long at = device.memoryAt() + 2L * queue * PAGE + 64L * tails[queue];
+        due.add(new Request.Store(at, entry));
+        tails[queue] = (tails[queue] + 1) % ENTRIES;
+        due.add(register(DOORBELLS + 8 * queue, 4, tails[queue]));
         due.add(new Request.Settle());
-        heads[queue] = (heads[queue] + submitted[queue]) % ENTRIES;
-        submitted[queue] = 0;
-        register((int) DOORBELLS + 8 * queue + 4, 4, heads[queue]);
+    }
+
+    /** Takes completions that are there. */
+    private void acknowledge(DeviceView device) {
+        for (int queue = 0; queue < QUEUES; queue++) {
+            int before = taken[queue];
+            while (phase(device, queue) == ((taken[queue] / ENTRIES & 1) ^ 1)) {
+                taken[queue]++;
+            }
+            if (taken[queue] != before) {
+                due.add(register(DOORBELLS + 8 * queue + 4, 4, taken[queue] % ENTRIES));
+                due.add(new Request.Settle());
+            }
+        }
+    }
+
+    private int phase(DeviceView device, int queue) {
+        long at = (2L * queue + 1) * PAGE + 16L * (taken[queue] % ENTRIES);
+        return device.memory().get(U32, at + 12) >>> 16 & 1;
+    }
+
+    private void pair(Random random, DeviceView device) {
+        int id = 1 + random.nextInt(QUEUES - 1);
+        long at = device.memoryAt() + 2L * id * PAGE;
+        int size = (ENTRIES - 1) << 16 | id;
+        send(device, 0, entry(AdminOpcode.DELETE_SUBMISSION_QUEUE, 0, 0, id));
+        send(device, 0, entry(AdminOpcode.DELETE_COMPLETION_QUEUE, 0, 0, id));
+        due.add(new Request.Store(at, MemorySegment.ofArray(new byte[2 * PAGE])));
+        int vector = random.nextInt(2) << 16;
+        send(
+                device,
+                0,
+                entry(AdminOpcode.CREATE_COMPLETION_QUEUE, 0, at + PAGE, size, vector | 3));
+        send(device, 0, entry(AdminOpcode.CREATE_SUBMISSION_QUEUE, 0, at, size, id << 16 | 1));
+        tails[id] = 0;
+        taken[id] = 0;
+    }
+
+    private void command(Random random, DeviceView device) {
+        long data = device.memoryAt() + (long) (DATA + random.nextInt(PAGES - DATA - 1)) * PAGE;
+        if (random.nextBoolean()) {
+            send(device, 1 + random.nextInt(QUEUES - 1), io(random, data));
+        } else {
+            send(device, 0, admin(random, data));
+        }
+    }
+
+    private MemorySegment io(Random random, long data) {
+        int[] opcodes = {
+            IoOpcode.READ,
+            IoOpcode.WRITE,
+            IoOpcode.COMPARE,
+            IoOpcode.FLUSH,
+            IoOpcode.WRITE_ZEROES,
+            IoOpcode.VERIFY
+        };
+        int opcode = opcodes[random.nextInt(opcodes.length)];
+        return entry(opcode, 1, data, random.nextInt(2100), 0, random.nextInt(8));
+    }
+
+    private MemorySegment admin(Random random, long data) {
+        int feature = FEATURES[random.nextInt(FEATURES.length)];
+        return switch (random.nextInt(8)) {
+            case 0 -> entry(AdminOpcode.IDENTIFY, 1, data, random.nextInt(4));
+            case 1, 2 -> entry(AdminOpcode.GET_FEATURES, 1, data, feature);
+            case 3, 4 ->
+                    entry(AdminOpcode.SET_FEATURES, 1, data, feature, random.nextInt(1 << 20));
+            case 5 -> entry(AdminOpcode.ASYNC_EVENT_REQUEST, 0, 0);
+            case 6 -> entry(AdminOpcode.ABORT, 0, 0, random.nextInt(ENTRIES) << 16);
+            default ->
+                    entry(
+                            AdminOpcode.GET_LOG_PAGE,
+                            -1,
+                            data,
+                            0xff << 16 | LOGS[random.nextInt(LOGS.length)]);
+        };
     }
 }

@@ -174,17 +174,23 @@ final class RestartableDisk implements VfioDevice, BackgroundWork, AutoCloseable
         segment.onStep(fuse::step);
     }
 
-    private interface Call<T extends @Nullable Object> {
-        T on(PciDevice device);
+    private interface Call {
+        void on(PciDevice device);
     }
 
-    private <T extends @Nullable Object> T request(Call<T> call) {
+    /**
+     * Handles a request.
+     *
+     * @param then what a keeper knows afterwards; together with the request's transaction
+     */
+    private void request(Call call, Runnable then) {
         while (true) {
             try {
-                var result = call.on(device());
+                call.on(device());
                 commit();
+                then.run();
                 serve();
-                return result;
+                return;
             } catch (Fuse.Death e) {
                 die();
             } catch (RuntimeException e) {
@@ -194,8 +200,8 @@ final class RestartableDisk implements VfioDevice, BackgroundWork, AutoCloseable
         }
     }
 
-    private void perform(Call<?> call) {
-        request(call);
+    private void request(Call call) {
+        request(call, () -> {});
     }
 
     @Override
@@ -254,11 +260,7 @@ final class RestartableDisk implements VfioDevice, BackgroundWork, AutoCloseable
     @Override
     public void attach(@Nullable DmaPort newPort) {
         port = newPort;
-        perform(d -> {
-            d.attach(new Port(), kind);
-            return null;
-        });
-        attached = true;
+        request(d -> d.attach(new Port(), kind), () -> attached = true);
     }
 
     void kind(ClientKind newKind) {
@@ -267,13 +269,13 @@ final class RestartableDisk implements VfioDevice, BackgroundWork, AutoCloseable
 
     @Override
     public void detach() {
-        perform(d -> {
-            d.detach();
-            return null;
-        });
-        attached = false;
-        mappings.clear();
-        eventFds.clear();
+        request(
+                d -> d.detach(),
+                () -> {
+                    attached = false;
+                    mappings.clear();
+                    eventFds.clear();
+                });
     }
 
     @Override
@@ -298,78 +300,71 @@ final class RestartableDisk implements VfioDevice, BackgroundWork, AutoCloseable
 
     @Override
     public void readRegion(int region, long offset, MemorySegment buffer, long at, int count) {
-        perform(d -> {
-            d.readRegion(region, offset, buffer, at, count);
-            return null;
-        });
+        request(d -> d.readRegion(region, offset, buffer, at, count));
     }
 
     @Override
     public void writeRegion(int region, long offset, MemorySegment buffer, long at, int count) {
-        perform(d -> {
-            d.writeRegion(region, offset, buffer, at, count);
-            return null;
-        });
+        request(d -> d.writeRegion(region, offset, buffer, at, count));
     }
 
     @Override
     public void mapDma(long iova, long size, DmaAccess access, @Nullable Fd file, long offset) {
         var mapping = new Mapping(size, access, file == null ? null : file.duplicate(), offset);
         try (file) {
-            perform(d -> {
-                d.mapDma(iova, size, access, file == null ? null : file.duplicate(), offset);
-                return null;
-            });
+            request(
+                    d ->
+                            d.mapDma(
+                                    iova,
+                                    size,
+                                    access,
+                                    file == null ? null : file.duplicate(),
+                                    offset),
+                    () -> mappings.put(iova, mapping));
         }
-        mappings.put(iova, mapping);
     }
 
     @Override
     public void unmapDma(long iova, long size) {
-        perform(d -> {
-            d.unmapDma(iova, size);
-            return null;
-        });
-        var mapping = mappings.remove(iova);
-        if (mapping != null && mapping.file != null) {
-            mapping.file.close();
-        }
+        request(
+                d -> d.unmapDma(iova, size),
+                () -> {
+                    var mapping = mappings.remove(iova);
+                    if (mapping != null && mapping.file != null) {
+                        mapping.file.close();
+                    }
+                });
     }
 
     @Override
     public void unmapAllDma() {
-        mappings.clear();
-        perform(d -> {
-            d.unmapAllDma();
-            return null;
-        });
+        request(d -> d.unmapAllDma(), mappings::clear);
     }
 
     @Override
     public void setIrqs(int index, IrqAction action, int start, int count) {
-        perform(d -> {
-            d.setIrqs(index, action, start, count);
-            return null;
-        });
+        request(d -> d.setIrqs(index, action, start, count));
     }
 
     @Override
     public void setIrqs(int index, IrqAction action, int start, boolean[] selected) {
-        perform(d -> {
-            d.setIrqs(index, action, start, selected);
-            return null;
-        });
+        request(d -> d.setIrqs(index, action, start, selected));
     }
 
     @Override
     public void setIrqEventFds(int index, IrqAction action, int start, List<Fd> fds) {
-        perform(d -> {
-            d.setIrqEventFds(index, action, start, fds.stream().map(Fd::duplicate).toList());
-            return null;
-        });
-        var kept =
-                eventFds.computeIfAbsent(
-                        new Irqs(index, action), _ -> new ArrayList<@Nullable Fd>());
+        request(
+                d ->
+                        d.setIrqEventFds(
+                                index,
+                                action,
+                                start,
+                                fds.stream().map(Fd::duplicate).toList()),
+                () -> keep(index, action, start, fds));
+    }
+
+    private void keep(int index, IrqAction action, int start, List<Fd> fds) {
+        var kept = eventFds.computeIfAbsent(new Irqs(index, action), _ -> new ArrayList<>());
         for (int i = 0; i < fds.size(); i++) {
             while (kept.size() <= start + i) {
                 kept.add(null);
@@ -380,31 +375,26 @@ final class RestartableDisk implements VfioDevice, BackgroundWork, AutoCloseable
 
     @Override
     public void clearIrqEventFds(int index, IrqAction action, int start, int count) {
-        var kept = eventFds.get(new Irqs(index, action));
-        for (int i = start; kept != null && i < Math.min(start + count, kept.size()); i++) {
-            kept.set(i, null);
-        }
-        perform(d -> {
-            d.clearIrqEventFds(index, action, start, count);
-            return null;
-        });
+        request(
+                d -> d.clearIrqEventFds(index, action, start, count),
+                () -> {
+                    var kept = eventFds.getOrDefault(new Irqs(index, action), List.of());
+                    for (int i = start; i < Math.min(start + count, kept.size()); i++) {
+                        kept.set(i, null);
+                    }
+                });
     }
 
     @Override
     public void disableIrqs(int index) {
-        eventFds.keySet().removeIf(key -> key.index == index);
-        perform(d -> {
-            d.disableIrqs(index);
-            return null;
-        });
+        request(
+                d -> d.disableIrqs(index),
+                () -> eventFds.keySet().removeIf(key -> key.index == index));
     }
 
     @Override
     public void reset() {
-        perform(d -> {
-            d.reset();
-            return null;
-        });
+        request(d -> d.reset());
     }
 
     @Override
