@@ -141,10 +141,7 @@ final class NvmeRequests implements RequestGenerator {
         send(device, 0, entry(AdminOpcode.DELETE_COMPLETION_QUEUE, 0, 0, id));
         due.add(new Request.Store(at, MemorySegment.ofArray(new byte[2 * PAGE])));
         int vector = random.nextInt(2) << 16;
-        send(
-                device,
-                0,
-                entry(AdminOpcode.CREATE_COMPLETION_QUEUE, 0, at + PAGE, size, vector | 3));
+        send(device, 0, entry(AdminOpcode.CREATE_COMPLETION_QUEUE, 0, at + PAGE, size, vector | 3));
         send(device, 0, entry(AdminOpcode.CREATE_SUBMISSION_QUEUE, 0, at, size, id << 16 | 1));
         tails[id] = 0;
         taken[id] = 0;
@@ -177,8 +174,7 @@ final class NvmeRequests implements RequestGenerator {
         return switch (random.nextInt(8)) {
             case 0 -> entry(AdminOpcode.IDENTIFY, 1, data, random.nextInt(4));
             case 1, 2 -> entry(AdminOpcode.GET_FEATURES, 1, data, feature);
-            case 3, 4 ->
-                    entry(AdminOpcode.SET_FEATURES, 1, data, feature, random.nextInt(1 << 20));
+            case 3, 4 -> entry(AdminOpcode.SET_FEATURES, 1, data, feature, random.nextInt(1 << 20));
             case 5 -> entry(AdminOpcode.ASYNC_EVENT_REQUEST, 0, 0);
             case 6 -> entry(AdminOpcode.ABORT, 0, 0, random.nextInt(ENTRIES) << 16);
             default ->

@@ -41,7 +41,12 @@ final class NvmeRestartStepsTest {
 
     /** Returns how many steps there were. */
     private static long run(
-            ClientKind kind, boolean shadow, boolean messages, boolean slow, long first, long next) {
+            ClientKind kind,
+            boolean shadow,
+            boolean messages,
+            boolean slow,
+            long first,
+            long next) {
         try (var disk = disk(slow)) {
             disk.kind(kind);
             disk.slowMessages = messages && slow;
@@ -56,8 +61,7 @@ final class NvmeRestartStepsTest {
             try (var function = new PciFunction(disk)) {
                 new RestartScenario(disk, function, driverOptions(shadow, messages)).run();
             } catch (RuntimeException | Error e) {
-                throw new AssertionError(
-                        "dead at step %d, then %d".formatted(first, next), e);
+                throw new AssertionError("dead at step %d, then %d".formatted(first, next), e);
             }
             long steps = disk.fuse.steps() - before;
             if (first > 0 && steps > first) {

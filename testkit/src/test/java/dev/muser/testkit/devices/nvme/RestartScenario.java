@@ -119,8 +119,7 @@ final class RestartScenario {
     private void assertReads(int lba, int value) {
         fill(15, 0x77);
         assertGood(1, send(0, 1, (e, i) -> transfer(e, IoOpcode.READ, lba, 15)));
-        assertThat(data.segment().asSlice(15L * PAGE, PAGE).toArray(JAVA_BYTE))
-                .containsOnly(value);
+        assertThat(data.segment().asSlice(15L * PAGE, PAGE).toArray(JAVA_BYTE)).containsOnly(value);
     }
 
     private void writeAndRead() {
@@ -143,10 +142,7 @@ final class RestartScenario {
         }
         assertGood(
                 1,
-                send(
-                        0,
-                        1,
-                        (e, i) -> e.opcode(IoOpcode.WRITE_ZEROES).lba(100).cdw12(BLOCKS - 1)));
+                send(0, 1, (e, i) -> e.opcode(IoOpcode.WRITE_ZEROES).lba(100).cdw12(BLOCKS - 1)));
         assertReads(100, 0);
     }
 
@@ -182,8 +178,7 @@ final class RestartScenario {
         var admin = driver.admin();
         admin.deleteSubmissionQueue(3);
         admin.deleteCompletionQueue(3);
-        try (var pair =
-                new QueuePair(driver.doorbells(), 3, 5, function.dma(), DmaMemory.PAGES)) {
+        try (var pair = new QueuePair(driver.doorbells(), 3, 5, function.dma(), DmaMemory.PAGES)) {
             admin.createCompletionQueue(pair.completions());
             admin.createSubmissionQueue(pair.submissions(), 0);
             pair.reset();
@@ -232,18 +227,12 @@ final class RestartScenario {
 
     private void format() {
         fill(0, 5);
-        assertGood(
-                1, send(0, 1, (e, i) -> transfer(e.nsid(2), IoOpcode.WRITE, 0, 0)));
+        assertGood(1, send(0, 1, (e, i) -> transfer(e.nsid(2), IoOpcode.WRITE, 0, 0)));
         driver.admin().format(2, 1);
         assertEvent();
         assertThat(driver.admin().identifyNamespace(2).blockSize()).isEqualTo(4096);
         fill(0, 6);
-        assertGood(
-                1,
-                send(
-                        0,
-                        1,
-                        (e, i) -> transfer(e.nsid(2), IoOpcode.READ, 0, 0).cdw12(0)));
+        assertGood(1, send(0, 1, (e, i) -> transfer(e.nsid(2), IoOpcode.READ, 0, 0).cdw12(0)));
         assertThat(data.segment().asSlice(0, PAGE).toArray(JAVA_BYTE)).containsOnly(0);
     }
 
@@ -254,8 +243,7 @@ final class RestartScenario {
         assertReads(BLOCKS, 11);
         assertThat(driver.admin().getFeature(1, 0, 0)).isEqualTo(7);
         assertThat(driver.admin().identifyNamespace(2).blockSize()).isEqualTo(4096);
-        var status =
-                send(0, 1, (e, i) -> transfer(e, IoOpcode.READ, 1 << 20, 0))[1].cardinality();
+        var status = send(0, 1, (e, i) -> transfer(e, IoOpcode.READ, 1 << 20, 0))[1].cardinality();
         assertThat(status).as("%s", Status.LBA_OUT_OF_RANGE).isEqualTo(1);
     }
 }

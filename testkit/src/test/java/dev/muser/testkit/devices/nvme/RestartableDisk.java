@@ -356,10 +356,7 @@ final class RestartableDisk implements VfioDevice, BackgroundWork, AutoCloseable
         request(
                 d ->
                         d.setIrqEventFds(
-                                index,
-                                action,
-                                start,
-                                fds.stream().map(Fd::duplicate).toList()),
+                                index, action, start, fds.stream().map(Fd::duplicate).toList()),
                 () -> keep(index, action, start, fds));
     }
 
