@@ -51,17 +51,28 @@ class KilledDiskGuestIT {
                 trouble.make(disk, spared, guest);
                 awaitTwoMoreRounds(guest);
                 assertThatNothingWasNoticed(guest);
-                guest.qmp().systemReset();
-                guest.await("GUEST-UP ");
-                guest.await("OK kept kills");
-                guest.await(ROUND);
-                guest.await("NVME-DONE");
-                assertThat(guest.awaitScript()).isZero();
-                assertThat(guest.awaitExit()).isZero();
-                assertThatNothingWasNoticed(guest);
+                if (variant == Variant.IOMMU) {
+                    // At a reset QEMU unmaps what it has not mapped so, and goes on as if it were
+                    // gone.
+                    guest.qmp().quit();
+                    assertThat(guest.awaitExit()).isZero();
+                } else {
+                    endsAfterAReset(guest);
+                }
             }
             disk.stop(trouble.kills());
         }
+    }
+
+    private static void endsAfterAReset(GuestVm guest) {
+        guest.qmp().systemReset();
+        guest.await("GUEST-UP ");
+        guest.await("OK kept kills");
+        guest.await(ROUND);
+        guest.await("NVME-DONE");
+        assertThat(guest.awaitScript()).isZero();
+        assertThat(guest.awaitExit()).isZero();
+        assertThatNothingWasNoticed(guest);
     }
 
     private static GuestVm guest(KeptDevice disk, Variant variant) {
