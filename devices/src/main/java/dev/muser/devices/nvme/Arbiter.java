@@ -108,7 +108,7 @@ final class Arbiter {
                 }
             }
             if (priority == URGENT && worked) {
-                processor.publish();
+                processor.completions().publish();
             }
             any |= worked;
         }
