@@ -5,7 +5,6 @@ import dev.muser.device.pci.DeviceState;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /** The namespaces of a controller, by identifier. */
@@ -100,15 +99,17 @@ final class Namespaces {
      * Finds the namespaces again that the state has. Of those that the options have beside them,
      * the operator has removed them while the controller was running: they stay away.
      *
-     * @param gone is told of those that the state has and the options lack, which are removed
+     * @return identifiers of those that the state has and the options lack: they are removed
      */
-    void open(IntConsumer gone) {
+    List<Integer> open() {
+        List<Integer> gone = new ArrayList<>();
         given.addAll(all); // when it was switched on for the fields that the old state lacks
         all.clear();
         Arrays.fill(byId, null);
         for (int id = 1; id <= MOST; id++) {
-            if (records.isPresent(id)) {
-                open(id, gone);
+            if (records.isPresent(id) && !open(id)) {
+                records.retire(id);
+                gone.add(id);
             }
         }
         for (var namespace : given) {
@@ -117,20 +118,20 @@ final class Namespaces {
             namespace.storage().close();
         }
         given.clear();
+        return gone;
     }
 
-    private void open(int id, IntConsumer gone) {
+    private boolean open(int id) {
         var uuid = records.uuid(id);
         for (var namespace : given) {
             if (namespace.uuid().equals(uuid)) {
                 given.remove(namespace);
                 namespace.open(id);
                 place(namespace);
-                return;
+                return true;
             }
         }
-        records.retire(id);
-        gone.accept(id);
+        return false;
     }
 
     /**
