@@ -1,6 +1,5 @@
 package dev.muser.bench;
 
-import dev.muser.client.ClientOptions;
 import dev.muser.client.RemoteDevice;
 import dev.muser.device.Region;
 import dev.muser.linux.Affinity;
@@ -13,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * What it costs that a device outlives its process: the pauses that a client sees, and what keeping
@@ -25,12 +25,14 @@ public final class RestartCosts {
     private final String muser;
     private final Path folder;
     private final int rounds;
+    private final int client;
     private final int server;
 
-    private RestartCosts(String muser, Path folder, int rounds, int server) {
+    private RestartCosts(String muser, Path folder, int rounds, int client, int server) {
         this.muser = muser;
         this.folder = folder;
         this.rounds = rounds;
+        this.client = client;
         this.server = server;
     }
 
@@ -54,8 +56,7 @@ public final class RestartCosts {
                             Pauses.measure(arguments[0], folder.resolve("p"), kind, pauses));
                 }
             }
-            Affinity.pin(client);
-            var costs = new RestartCosts(arguments[0], folder, rounds, other);
+            var costs = new RestartCosts(arguments[0], folder, rounds, client, other);
             if (rounds > 0) {
                 costs.registers("blocking");
                 costs.registers("polling");
@@ -88,10 +89,19 @@ public final class RestartCosts {
         process.waitFor(30, TimeUnit.SECONDS);
     }
 
+    /** On a thread of its own, so that the servers do not inherit its CPU. */
+    private void pinned(Runnable work) throws InterruptedException {
+        var thread =
+                Thread.ofPlatform()
+                        .start(() -> {
+                            Affinity.pin(client);
+                            work.run();
+                        });
+        thread.join();
+    }
+
     private void registers(String policy) throws IOException, InterruptedException {
-        var names = List.of("plain", "kept", "nojournal");
         var processes = new ArrayList<Process>();
-        var devices = new ArrayList<RemoteDevice>();
         try {
             processes.add(serve("plain", List.of("edu", "--policy", policy)));
             processes.add(serve("kept", List.of("edu", "--policy", policy, "--keep")));
@@ -99,12 +109,16 @@ public final class RestartCosts {
                     serve(
                             "nojournal",
                             List.of("edu", "--policy", policy, "--keep", "--journal=off")));
-            for (var name : names) {
-                devices.add(RemoteDevice.connect(folder.resolve(name), ClientOptions.DEFAULTS));
-            }
-            report("register write, " + policy, devices);
+            pinned(() -> {
+                var devices =
+                        Stream.of("plain", "kept", "nojournal")
+                                .map(folder::resolve)
+                                .map(RemoteDevice::connect)
+                                .toList();
+                report("register write, " + policy, devices);
+                devices.forEach(RemoteDevice::close);
+            });
         } finally {
-            devices.forEach(RemoteDevice::close);
             for (var process : processes) {
                 stop(process);
             }
@@ -138,32 +152,33 @@ public final class RestartCosts {
     }
 
     private void disk(int depth) throws IOException, InterruptedException {
-        var what = DiskCase.of("memory", 4096, DiskCase.READ, depth);
         var processes = new ArrayList<Process>();
-        var clients = new ArrayList<DiskClient>();
         try {
             processes.add(serve("plain", List.of("nvme", "--memory", "256M", "--no-control")));
             processes.add(
                     serve("kept", List.of("nvme", "--memory", "256M", "--no-control", "--keep")));
-            for (var name : List.of("plain", "kept")) {
-                var client = new DiskClient(folder.resolve(name), what);
-                client.fill();
-                clients.add(client);
+            pinned(() -> disks(depth));
+        } finally {
+            for (var process : processes) {
+                stop(process);
             }
+        }
+    }
+
+    private void disks(int depth) {
+        var what = DiskCase.of("memory", 4096, DiskCase.READ, depth);
+        try (var plain = new DiskClient(folder.resolve("plain"), what);
+                var kept = new DiskClient(folder.resolve("kept"), what)) {
+            plain.fill();
+            kept.fill();
             var rates = new double[2][rounds];
             for (int round = 0; round < rounds; round++) {
-                for (int i = 0; i < 2; i++) {
-                    rates[i][round] = rate(clients.get(i).loads().getFirst());
-                }
+                rates[0][round] = rate(plain.loads().getFirst());
+                rates[1][round] = rate(kept.loads().getFirst());
             }
             System.out.printf(
                     "NVMe, 4 KiB random read, depth %d: plain %.0f k/s; kept %.3f x%n",
                     depth, median(rates[0]) / 1000, ratio(rates[1], rates[0]));
-        } finally {
-            clients.forEach(DiskClient::close);
-            for (var process : processes) {
-                stop(process);
-            }
         }
     }
 
