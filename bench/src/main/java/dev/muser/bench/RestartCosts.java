@@ -59,7 +59,7 @@ public final class RestartCosts {
             var costs = new RestartCosts(arguments[0], folder, rounds, client, other);
             if (rounds > 0) {
                 costs.registers("blocking");
-                costs.registers("polling");
+                costs.registers("adaptive");
                 costs.disk(1);
                 costs.disk(32);
             }
