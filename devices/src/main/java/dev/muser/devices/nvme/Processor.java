@@ -161,7 +161,7 @@ final class Processor {
         worked |= restart.isOver() ? arbiter.round(queues) : restart.run();
         worked |= namespaces.kick();
         worked |= completions.publish();
-        namespaces.noteCounters();
+        namespaces.noteCounters(!worked);
         controller.progressed();
         return worked;
     }
