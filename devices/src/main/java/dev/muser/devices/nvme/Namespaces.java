@@ -12,9 +12,6 @@ final class Namespaces {
     /** As many can there be. */
     static final int MOST = 256;
 
-    /** After so many turns with work, what was read and written is noted. */
-    private static final int TURNS_PER_NOTE = 64;
-
     private final EventLoop loop;
     private final NamespaceRecords records;
 
@@ -30,7 +27,6 @@ final class Namespaces {
     private final List<Namespace> served = new ArrayList<>();
 
     private boolean polling;
-    private int turns;
 
     Namespaces(EventLoop loop, DeviceState state) {
         this.loop = loop;
@@ -214,15 +210,8 @@ final class Namespaces {
         return all.isEmpty() ? 1 : all.getLast().id;
     }
 
-    /**
-     * Hot. Notes what was read and written, now and then.
-     *
-     * @param idle whether the driver waits for nothing
-     */
-    void noteCounters(boolean idle) {
-        if (!idle && ++turns % TURNS_PER_NOTE != 0) {
-            return;
-        }
+    /** Hot. Notes what was read and written. */
+    void noteCounters() {
         for (int i = 0; i < served.size(); i++) {
             served.get(i).noteCounters();
         }

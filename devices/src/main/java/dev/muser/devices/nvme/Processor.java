@@ -161,7 +161,7 @@ final class Processor {
         worked |= restart.isOver() ? arbiter.round(queues) : restart.run();
         worked |= namespaces.kick();
         worked |= completions.publish();
-        namespaces.noteCounters(!worked);
+        namespaces.noteCounters();
         controller.progressed();
         return worked;
     }
