@@ -10,6 +10,8 @@ import dev.muser.device.pci.StateField;
 import dev.muser.device.pci.Width;
 import dev.muser.devices.storage.StorageException;
 import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A controller's life: enabled, disabled, shut down, reset, failed (NVMe base 1.4, 3.1.5, 3.1.6 and
@@ -110,7 +112,8 @@ final class Controller implements Registers.Effects {
 
     /** The state is what a process before this one has left. */
     void restored() {
-        var gone = namespaces.open();
+        List<Integer> gone = new ArrayList<>();
+        namespaces.open(gone::add);
         open();
         doorbells.restored();
         gone.forEach(processor.admin()::namespaceChanged);

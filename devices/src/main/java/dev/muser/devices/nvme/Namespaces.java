@@ -5,6 +5,7 @@ import dev.muser.device.pci.DeviceState;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /** The namespaces of a controller, by identifier. */
@@ -99,17 +100,15 @@ final class Namespaces {
      * Finds the namespaces again that the state has. Of those that the options have beside them,
      * the operator has removed them while the controller was running: they stay away.
      *
-     * @return identifiers of those that the state has and the options lack: they are removed
+     * @param gone is told of those that the state has and the options lack, which are removed
      */
-    List<Integer> open() {
-        List<Integer> gone = new ArrayList<>();
+    void open(IntConsumer gone) {
         given.addAll(all); // when it was switched on for the fields that the old state lacks
         all.clear();
         Arrays.fill(byId, null);
         for (int id = 1; id <= MOST; id++) {
-            if (records.isPresent(id) && !open(id)) {
-                records.retire(id);
-                gone.add(id);
+            if (records.isPresent(id)) {
+                open(id, gone);
             }
         }
         for (var namespace : given) {
@@ -118,20 +117,20 @@ final class Namespaces {
             namespace.storage().close();
         }
         given.clear();
-        return gone;
     }
 
-    private boolean open(int id) {
+    private void open(int id, IntConsumer gone) {
         var uuid = records.uuid(id);
         for (var namespace : given) {
             if (namespace.uuid().equals(uuid)) {
                 given.remove(namespace);
                 namespace.open(id);
                 place(namespace);
-                return true;
+                return;
             }
         }
-        return false;
+        records.retire(id);
+        gone.accept(id);
     }
 
     /**
