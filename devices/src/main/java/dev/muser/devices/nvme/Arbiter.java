@@ -108,7 +108,7 @@ final class Arbiter {
                 }
             }
             if (priority == URGENT && worked) {
-                processor.completions().publish();
+                processor.publish();
             }
             any |= worked;
         }

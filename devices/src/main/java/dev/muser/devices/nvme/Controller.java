@@ -50,6 +50,9 @@ final class Controller implements Registers.Effects {
 
     private final StateField transition;
 
+    /** Whether what drivers have left in the doorbells is to go. */
+    private final StateField wiping;
+
     /** Whether it was disabled, and commands are still away. */
     private boolean disabling;
 
@@ -59,7 +62,11 @@ final class Controller implements Registers.Effects {
     /** Whether the state has its values. */
     private boolean open;
 
+    private boolean closed;
+
     private long lastFailure = System.nanoTime() - LOG_PAUSE;
+
+    private final Runnable wipe = this::wipeDoorbells;
 
     /** Changes with each reset: what began before is not about this life. */
     private int era;
@@ -75,6 +82,7 @@ final class Controller implements Registers.Effects {
             NvmeOptions options) {
         enabledConfiguration = state.field("nvme.enabled_cc", Width.U32);
         transition = state.field("nvme.transition", Width.U8);
+        wiping = state.field("nvme.doorbells.wiping", Width.U8);
         this.options = options;
         this.loop = loop;
         doorbell = options.doorbell();
@@ -85,7 +93,7 @@ final class Controller implements Registers.Effects {
                         .mappableFor(doorbell::mappableFor)
                         .keepOnReset() // a reset may be undone; it wipes the page later
                         .onWrite((offset, count) -> rung(offset));
-        doorbells = new Doorbells(state, page, memory, loop, () -> queues().submissionCount() == 0);
+        doorbells = new Doorbells(state, page, memory);
         namespaces = new Namespaces(loop, state);
         signals = new CompletionSignals(state, vectors, this::queues, loop, this::wake);
         processor =
@@ -115,7 +123,9 @@ final class Controller implements Registers.Effects {
         List<Integer> gone = new ArrayList<>();
         namespaces.open(gone::add);
         open();
-        doorbells.restored();
+        if (wiping.get() != 0) {
+            loop.execute(wipe);
+        }
         gone.forEach(processor.admin()::namespaceChanged);
         processor.restored();
     }
@@ -128,6 +138,11 @@ final class Controller implements Registers.Effects {
         enabling = transition.get() == ENABLING;
         open = true;
         processor.open();
+    }
+
+    /** All that a process before this one had begun has begun again. */
+    void restarted() {
+        shutdown.open();
     }
 
     /** Adds a namespace, and tells the driver; returns its identifier. */
@@ -172,10 +187,6 @@ final class Controller implements Registers.Effects {
         return doorbells;
     }
 
-    Shutdown shutdown() {
-        return shutdown;
-    }
-
     CompletionSignals signals() {
         return signals;
     }
@@ -217,7 +228,7 @@ final class Controller implements Registers.Effects {
             exists = completions != null;
             if (completions != null) {
                 // where there is a line, the driver's interrupt controller may look at it next
-                processor.completions().observe(completions);
+                processor.observe(completions);
             }
         }
         if (!exists && registers.isReady()) {
@@ -275,12 +286,14 @@ final class Controller implements Registers.Effects {
 
     private void enable() {
         long configuration = registers.configuration();
+        long commandSet = configuration >>> 4 & 7;
         long pageShift = configuration >>> 7 & 0xf;
+        long arbitration = configuration >>> 11 & 7;
         int submissions = registers.adminSubmissionSize();
         int completions = registers.adminCompletionSize();
-        if ((configuration >>> 4 & 7) != 0 // the command set
+        if (commandSet != 0
                 || pageShift > MOST_PAGE_SHIFT
-                || (configuration >>> 11 & 7) > 1 // arbitration
+                || arbitration > 1
                 || submissions < 2
                 || completions < 2) {
             fail(
@@ -330,7 +343,19 @@ final class Controller implements Registers.Effects {
         enabledConfiguration.set(0);
         shutdown.forget();
         processor.cancelAll();
-        doorbells.wipeLater();
+        wiping.set(1);
+        loop.execute(wipe);
+    }
+
+    /** What the driver has left in its doorbells; when it is for sure that the queues are gone. */
+    private void wipeDoorbells() {
+        if (closed) {
+            return;
+        }
+        if (queues().submissionCount() == 0) {
+            doorbells.wipe();
+        }
+        wiping.set(0);
     }
 
     private void disabled() {
@@ -387,10 +412,10 @@ final class Controller implements Registers.Effects {
     }
 
     void close() {
+        closed = true;
         if (open) {
             endAll();
         }
-        doorbells.close();
         namespaces.cancel();
         namespaces.quiesce();
         processor.attention().close();

@@ -1,7 +1,6 @@
 package dev.muser.devices.nvme;
 
 import dev.muser.device.DmaAccess;
-import dev.muser.device.EventLoop;
 import dev.muser.device.pci.BackedMemory;
 import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
@@ -11,7 +10,6 @@ import dev.muser.device.pci.Width;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.util.function.BooleanSupplier;
 
 /**
  * Where drivers say how far they have got: a page of doorbells, written by mapping or by message
@@ -38,26 +36,10 @@ final class Doorbells {
     private final StateField bufferUsed;
     private final StateField shadowAddress;
     private final StateField eventAddress;
-    private final StateField wiping;
-    private final EventLoop loop;
-    private final BooleanSupplier unused;
-    private final Runnable wipe = this::wipe;
     private boolean shadowed;
-    private boolean closed;
 
-    /**
-     * @param unused tells whether there are no queues
-     */
-    Doorbells(
-            DeviceState state,
-            BackedMemory page,
-            GuestMemory memory,
-            EventLoop loop,
-            BooleanSupplier unused) {
+    Doorbells(DeviceState state, BackedMemory page, GuestMemory memory) {
         this.page = page;
-        this.loop = loop;
-        this.unused = unused;
-        wiping = state.field("nvme.doorbells.wiping", Width.U8);
         shadow = memory.window();
         events = memory.window();
         bufferUsed = state.field("nvme.doorbell_buffer.used", Width.U8);
@@ -107,41 +89,16 @@ final class Doorbells {
 
     /**
      * All queues are gone, and so is the driver's doorbell buffer. The page stays as it is, since
-     * this may be undone; see {@link #wipeLater}.
+     * this may be undone; see {@link #wipe}.
      */
     void reset() {
         shadowed = false;
         bufferUsed.set(0);
     }
 
-    /**
-     * Makes the page zero, so that nothing is left for whoever comes next; when it is for sure that
-     * the queues are gone.
-     */
-    void wipeLater() {
-        wiping.set(1);
-        loop.execute(wipe);
-    }
-
-    private void wipe() {
-        if (closed) {
-            return;
-        }
-        if (unused.getAsBoolean()) {
-            page.segment().fill((byte) 0);
-        }
-        wiping.set(0);
-    }
-
-    /** A process before this one was about to wipe, maybe. */
-    void restored() {
-        if (wiping.get() != 0) {
-            loop.execute(wipe);
-        }
-    }
-
-    void close() {
-        closed = true;
+    /** There are no queues, and that is there to stay: nothing is left for whoever comes next. */
+    void wipe() {
+        page.segment().fill((byte) 0);
     }
 
     /** Whether the driver writes its own memory, and rings only when asked to. */

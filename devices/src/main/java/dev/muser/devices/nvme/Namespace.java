@@ -1,6 +1,5 @@
 package dev.muser.devices.nvme;
 
-import dev.muser.device.state.StateMismatchException;
 import dev.muser.devices.storage.Storage;
 import dev.muser.devices.storage.StorageInfo;
 import dev.muser.devices.storage.StorageRequest;
@@ -76,22 +75,13 @@ final class Namespace {
         open(newId);
     }
 
-    /**
-     * It is the one that has that identifier.
-     *
-     * @throws StateMismatchException when its storage has become another
-     */
+    /** It is the one that has that identifier. */
     void open(int itsId) {
         id = itsId;
         record = itsId;
         attached = records.isAttached(itsId);
         writeProtected = records.isProtected(itsId);
         shift = records.shift(itsId);
-        if (!IdentifyNamespace.canHave(this, shift)) {
-            throw new StateMismatchException(
-                    "namespace %d (%s) has blocks of %d bytes, which its storage cannot have"
-                            .formatted(itsId, description, 1 << shift));
-        }
     }
 
     /** It is removed. What comes back of its commands counts for the past. */

@@ -5,6 +5,9 @@ import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 
 /**
  * The hot path of a controller: from doorbells to commands, from commands to completions.
@@ -37,7 +40,6 @@ final class Processor {
     private final DeviceState state;
     private final QueueTable queues;
     private final InFlight inFlight;
-    private final Completions completions;
     private final Restart restart;
     private final CommandPool pool;
     private final BufferPool buffers = new BufferPool(MOST_DATA, 64);
@@ -48,6 +50,9 @@ final class Processor {
     private final Drain drain;
     private final Arbiter arbiter = new Arbiter(this);
     private final Postponed postponed = new Postponed();
+
+    /** Queues that are no more, with completions on their way by message. */
+    private final List<CompletionQueue> leaving = new ArrayList<>();
 
     /** Commands that storages or the client have. */
     private int away;
@@ -79,12 +84,11 @@ final class Processor {
         this.state = state;
         inFlight = new InFlight(state);
         queues = new QueueTable(state, memory, inFlight, this::arrived);
+        restart = new Restart(this, queues, inFlight);
         pool = new CommandPool(this, memory);
         drain = new Drain(pool);
         nvm = new NvmCommands(this, namespaces, memory, buffers);
         admin = new AdminCommands(controller, this, queues, namespaces, memory, state, options);
-        completions = new Completions(controller, state, memory, doorbells, queues, signals, admin);
-        restart = new Restart(this, queues, inFlight, pool, nvm, admin);
         attention =
                 new Attention(this, loop, doorbells, queues, namespaces, signals, state, options);
     }
@@ -99,17 +103,22 @@ final class Processor {
         restart.open();
     }
 
+    /** Begins where a process before this one has stopped. */
+    void restored() {
+        for (int i = 0; i < queues.completionCount(); i++) {
+            observe(queues.completionAt(i));
+        }
+        signals.tellAll();
+        wake();
+    }
+
     /** All that a process before this one had begun has begun again. */
     void restarted() {
-        controller.shutdown().open();
+        controller.restarted();
     }
 
     InFlight inFlight() {
         return inFlight;
-    }
-
-    Completions completions() {
-        return completions;
     }
 
     EventLoop loop() {
@@ -160,7 +169,7 @@ final class Processor {
         state.commit(); // queues must be there for good before anything is fetched from them
         worked |= restart.isOver() ? arbiter.round(queues) : restart.run();
         worked |= namespaces.kick();
-        worked |= completions.publish();
+        worked |= publish();
         namespaces.noteCounters();
         controller.progressed();
         return worked;
@@ -279,6 +288,49 @@ final class Processor {
         }
     }
 
+    /**
+     * Begins a command again that was in flight.
+     *
+     * @param withoutFirst whether it is the second half of an operation whose first half has failed
+     */
+    void begin(int slot, boolean withoutFirst) {
+        var command = take(slot);
+        if (withoutFirst) {
+            finish(command, Status.FAILED_FUSED);
+        } else if (command.queue().id == 0) {
+            admin.execute(command);
+        } else {
+            nvm.execute(command);
+        }
+        spend(command.dataLength);
+        state.step();
+    }
+
+    /**
+     * Goes on with a fused operation whose blocks have been compared.
+     *
+     * @param second where the write is; it may be done already
+     */
+    void beginCompared(int first, int second) {
+        var compared = take(first);
+        if (second < 0 || inFlight.isDone(second)) {
+            finish(compared, Status.SUCCESS);
+        } else {
+            var write = take(second);
+            nvm.goOnWithSecond(compared, write);
+            spend(write.dataLength);
+        }
+        state.step();
+    }
+
+    private Command take(int slot) {
+        var command = pool.take();
+        command.begin(
+                Objects.requireNonNull(queues.submission(inFlight.submissionQueue(slot))), slot);
+        command.decode(inFlight.entries(), InFlight.at(slot));
+        return command;
+    }
+
     /** Hot. A command is done: its completion is due, and it can be used for another. */
     void finish(Command c, int status) {
         var queue = c.queue();
@@ -291,9 +343,9 @@ final class Processor {
             state.step();
         }
         queue.underWay--;
-        var target = queue.completions;
-        target.underWay--;
-        target.add(c.slot, outcome, queue.head, queue.id, c.cid);
+        var completions = queue.completions;
+        completions.underWay--;
+        completions.add(c.slot, outcome, queue.head, queue.id, c.cid);
         BufferPool.giveBack(c);
         pool.give(c);
         if (queue.closing && queue.underWay == 0) {
@@ -309,6 +361,16 @@ final class Processor {
             queue.completions.noteOutcomes();
             queues.remove(queue);
             finish(deletion, Status.SUCCESS);
+        }
+    }
+
+    /** Notes what has become of commands so far: what follows depends on it. */
+    void noteOutcomes() {
+        for (int i = 0; i < queues.completionCount(); i++) {
+            var queue = queues.completionAt(i);
+            if (queue.id != 0) {
+                queue.noteOutcomes();
+            }
         }
     }
 
@@ -333,21 +395,59 @@ final class Processor {
         controller.progressed();
     }
 
-    /** A completion that went by message has arrived. */
-    private void arrived() {
-        controller.progressed();
-        wake();
+    /** Hot. Writes what is due, and tells drivers. */
+    boolean publish() {
+        boolean any = false;
+        for (int i = 0; i < queues.completionCount(); i++) {
+            var queue = queues.completionAt(i);
+            if (queue.hasDue()) {
+                observe(queue);
+                if (queues.completionAtOrNull(i) != queue) {
+                    return true; // it has failed
+                }
+                state.commit(); // what these commands have changed
+                state.step();
+                int n = queue.publish(memory);
+                if (n < 0 || queue.hasFailed()) {
+                    controller.fail("completion queue %d cannot be written".formatted(queue.id));
+                    return true;
+                }
+                any |= n > 0;
+            } else if (queue.interrupts && (queue.told || signals.isLine())) {
+                observe(queue);
+            }
+            signals.tell(queue);
+        }
+        return any;
     }
 
-    /** Begins where a process before this one has stopped. */
-    void restored() {
-        completions.tellAll();
-        wake();
+    /** Hot. Sees how far the driver has got. */
+    void observe(CompletionQueue queue) {
+        long head = doorbells.head(queue.id);
+        if (head == queue.head()) {
+            return;
+        }
+        if (head >= 0 && queue.accepts((int) Math.min(head, Integer.MAX_VALUE))) {
+            queue.head((int) head);
+            state.step();
+            signals.moved(queue);
+        } else if (head < 0) {
+            controller.fail("the doorbell buffer is gone");
+        } else if (queue.refuses(head)) {
+            admin.events().invalidDoorbellValue();
+        }
     }
 
     /** Whether anything of the driver's is left: commands, completions on their way by message. */
     boolean isClear() {
-        return pool.inUse() == 0 && completions.haveArrived();
+        leaving.removeIf(CompletionQueue::haveArrived);
+        return pool.inUse() == 0 && leaving.isEmpty();
+    }
+
+    /** A completion that went by message has arrived. */
+    void arrived() {
+        controller.progressed();
+        wake();
     }
 
     /** Hot. A command has gone to a storage, or to the client. */
@@ -376,7 +476,12 @@ final class Processor {
         admin.reset();
         pool.cancelAll();
         inFlight.clear();
-        completions.leave();
+        for (int i = 0; i < queues.completionCount(); i++) {
+            var queue = queues.completionAt(i);
+            if (!queue.haveArrived()) {
+                leaving.add(queue);
+            }
+        }
         queues.clear();
         doorbells.reset();
         signals.reset();

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 
 /**
  * Goes on with the commands that were in flight when a process before this one died: posts what was
@@ -29,9 +28,6 @@ final class Restart {
     private final Processor processor;
     private final QueueTable queues;
     private final InFlight inFlight;
-    private final CommandPool pool;
-    private final NvmCommands nvm;
-    private final AdminCommands admin;
 
     /** Commands to begin: class, queue, how long they have been fetched, and slot. */
     private long[] waiting = {};
@@ -41,19 +37,10 @@ final class Restart {
     /** Slots of second halves that have begun with their first. */
     private final BitSet begun = new BitSet();
 
-    Restart(
-            Processor processor,
-            QueueTable queues,
-            InFlight inFlight,
-            CommandPool pool,
-            NvmCommands nvm,
-            AdminCommands admin) {
+    Restart(Processor processor, QueueTable queues, InFlight inFlight) {
         this.processor = processor;
         this.queues = queues;
         this.inFlight = inFlight;
-        this.pool = pool;
-        this.nvm = nvm;
-        this.admin = admin;
     }
 
     /** Hot. Whether everything of the process before has begun. */
@@ -158,47 +145,15 @@ final class Restart {
             return;
         }
         if (inFlight.isCompared(slot)) {
-            beginCompared(slot, neighbour(slot, 1));
-        } else {
-            int first = inFlight.fuse(slot) == SECOND ? neighbour(slot, -1) : -1;
-            begin(take(slot), first >= 0 && inFlight.isDone(first));
+            int partner = neighbour(slot, 1);
+            if (partner >= 0) {
+                begun.set(partner);
+            }
+            processor.beginCompared(slot, partner);
+            return;
         }
-        inFlight.step();
-    }
-
-    /**
-     * @param withoutFirst whether it is the second half of an operation whose first half has failed
-     */
-    private void begin(Command command, boolean withoutFirst) {
-        if (withoutFirst) {
-            processor.finish(command, Status.FAILED_FUSED);
-        } else if (command.queue().id == 0) {
-            admin.execute(command);
-        } else {
-            nvm.execute(command);
-        }
-        processor.spend(command.dataLength);
-    }
-
-    /** Goes on with a write whose blocks have been compared. It may be done already. */
-    private void beginCompared(int first, int second) {
-        var compared = take(first);
-        if (second < 0 || inFlight.isDone(second)) {
-            processor.finish(compared, Status.SUCCESS);
-        } else {
-            begun.set(second);
-            var write = take(second);
-            nvm.goOnWithSecond(compared, write);
-            processor.spend(write.dataLength);
-        }
-    }
-
-    private Command take(int slot) {
-        var queue = queues.submission(inFlight.submissionQueue(slot));
-        var command = pool.take();
-        command.begin(Objects.requireNonNull(queue), slot);
-        command.decode(inFlight.entries(), InFlight.at(slot));
-        return command;
+        int first = inFlight.fuse(slot) == SECOND ? neighbour(slot, -1) : -1;
+        processor.begin(slot, first >= 0 && inFlight.isDone(first));
     }
 
     /** Returns the slot of the command so many places further in its queue; -1 when it is over. */
