@@ -312,14 +312,9 @@ public final class DeviceServer implements AutoCloseable {
                 begin(UnixSocket.adopt(client));
                 Objects.requireNonNull(session).resume(kept);
             }
-            kept.device().restored();
-            MemoryFault.fence();
         } catch (Throwable t) {
-            log(Level.ERROR, "cannot go on with the client: " + t.getMessage(), t);
-            var current = session;
-            if (current != null) {
-                current.end(new ConnectionLost("it cannot be gone on with", 0));
-            } else if (client != null) {
+            loseClient(t);
+            if (client != null) {
                 client.close();
             }
         }
@@ -327,7 +322,21 @@ public final class DeviceServer implements AutoCloseable {
             kept.device().detach();
             kept.end();
         }
+        try {
+            kept.device().restored(); // also without a client: the next one needs the device
+            MemoryFault.fence();
+        } catch (Throwable t) {
+            loseClient(t);
+        }
         kept.commit();
+    }
+
+    private void loseClient(Throwable why) {
+        log(Level.ERROR, "cannot go on with the client: " + why.getMessage(), why);
+        var current = session;
+        if (current != null) {
+            current.end(new ConnectionLost("it cannot be gone on with", 0));
+        }
     }
 
     /** Leaves everything that is kept to whoever comes next. */

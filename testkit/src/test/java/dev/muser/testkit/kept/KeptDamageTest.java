@@ -14,6 +14,7 @@ import dev.muser.linux.MemoryFile;
 import dev.muser.linux.SyscallException;
 import dev.muser.server.ServerOptions;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 
@@ -63,6 +64,9 @@ class KeptDamageTest {
             }
             try (var function = new PciFunction(RemoteDevice.connect(served.socket()))) {
                 assertThat(function.bar(0).read64(Ledger.SUM)).isEqualTo(3);
+                var interrupt = function.interrupt(Irq.MSIX, 1);
+                function.bar(0).write64(Ledger.RAISE, 1);
+                assertThat(interrupt.await(Duration.ofSeconds(20))).isEqualTo(1);
             }
         }
     }

@@ -25,6 +25,10 @@ final class KeptServer implements AutoCloseable {
     /** Ends what is dead. */
     private static final class Over extends Error {
         private static final long serialVersionUID = 1L;
+
+        Over() {
+            super("this process is dead", null, false, false); // a trace of each would fill the log
+        }
     }
 
     final LocalStore store = new LocalStore();
