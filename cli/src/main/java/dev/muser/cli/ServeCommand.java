@@ -292,7 +292,11 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 stop.close();
                 return null;
             }
-            var controls = control ? new ServedControls(process, stop) : null;
+            var upgrade = new Upgrade(process, stop.loop());
+            if (process.isKept()) {
+                upgrade.onHangUp(); // also without a control socket: SIGHUP would end it
+            }
+            var controls = control ? new ServedControls(upgrade, stop) : null;
             var devices =
                     new ServedDevices(
                             device, process, stop, options, paths, fd, journal == Journal.ON);

@@ -19,12 +19,9 @@ final class ServedControls {
     /**
      * @param stop closes the sockets at the end
      */
-    ServedControls(KeptProcess process, OrderlyStop stop) {
+    ServedControls(Upgrade upgrade, OrderlyStop stop) {
         this.stop = stop;
-        upgrade = new Upgrade(process, stop.loop());
-        if (process.isKept()) {
-            upgrade.onHangUp();
-        }
+        this.upgrade = upgrade;
     }
 
     /** Has operators come to a device of which nothing but an upgrade can be asked. */

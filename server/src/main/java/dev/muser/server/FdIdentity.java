@@ -14,10 +14,10 @@ import dev.muser.linux.FileStatus;
  */
 record FdIdentity(long device, long inode, long event, int mode) {
     static FdIdentity of(Fd fd) {
-        if (EventFd.is(fd)) {
+        var status = FileStatus.of(fd);
+        if (!status.isRegular() && EventFd.is(fd)) { // memory comes page by page with a vIOMMU
             return ofEvent(EventFd.id(fd) + 1L);
         }
-        var status = FileStatus.of(fd);
         return new FdIdentity(status.device(), status.inode(), 0, fd.accessMode());
     }
 

@@ -116,8 +116,9 @@ final class KeptAttachments {
         messages.getLast().lent().add(fd);
     }
 
-    /** Closes what this process found; others close what they lent. */
+    /** Closes what this process found; others close what they lent. What is not sent is dropped. */
     void close() {
+        waiting.stream().filter(Noted::own).map(Noted::identity).forEach(descriptors::drop);
         found.forEach(Fd::close);
     }
 }

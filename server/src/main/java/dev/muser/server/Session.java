@@ -389,11 +389,11 @@ final class Session implements Source {
             other.close();
         }
         requests.close();
+        input.close();
+        output.close();
         if (keep != null) {
             keep.end();
         }
-        input.close();
-        output.close();
         socket.close();
         ended.accept(reason);
     }
