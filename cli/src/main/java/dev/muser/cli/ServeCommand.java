@@ -288,13 +288,13 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             if (process.isStandby()) {
                 warmUpToGoOn(stop.loop(), toLookAt(model));
             }
+            var upgrade = new Upgrade(process, stop.loop());
+            if (process.isKept() || process.isStandby()) {
+                upgrade.onHangUp(); // also without a control socket: SIGHUP would end it
+            }
             if (!process.awaitTurn(stop.loop(), (number, state) -> check(model, state))) {
                 stop.close();
                 return null;
-            }
-            var upgrade = new Upgrade(process, stop.loop());
-            if (process.isKept()) {
-                upgrade.onHangUp(); // also without a control socket: SIGHUP would end it
             }
             var controls = control ? new ServedControls(upgrade, stop) : null;
             var devices =

@@ -36,9 +36,16 @@ public final class EventFd {
      * count that is full stays full, since whoever waits for it has been told already.
      */
     public static void signal(Fd fd) {
-        if (EventFdSignal.available()) {
-            EventFdSignal.signal(fd.number());
-        } else if (Poll.isWritable(fd)) {
+        if (UringSignal.available()) {
+            if (UringSignal.signal(fd)) {
+                return;
+            }
+        } else if (AioSignal.available()) {
+            if (AioSignal.signal(fd.number()) == 0) {
+                return;
+            }
+        }
+        if (Poll.isWritable(fd)) {
             Syscall.call(Syscall.WRITE, fd.number(), ONE.address(), 8);
         }
     }

@@ -25,6 +25,9 @@ final class IoUringRings implements AutoCloseable {
         0
     };
 
+    /** For any thread, one after the other (Linux 5.19). */
+    private static final int[] SHARED = {SETUP_SUBMIT_ALL | SETUP_COOP_TASKRUN};
+
     private static final long OFFSET_SUBMISSIONS = 0;
     private static final long OFFSET_COMPLETIONS = 0x800_0000L;
     private static final long OFFSET_ENTRIES = 0x1000_0000L;
@@ -101,10 +104,24 @@ final class IoUringRings implements AutoCloseable {
         return mapping.segment();
     }
 
+    /** Creates one that only the thread uses which creates it. */
     static IoUringRings create(int entries) {
+        return create(entries, SETUPS);
+    }
+
+    /**
+     * Creates one that several threads use, though not at once.
+     *
+     * @throws SyscallException EINVAL before Linux 5.19
+     */
+    static IoUringRings createShared(int entries) {
+        return create(entries, SHARED);
+    }
+
+    private static IoUringRings create(int entries, int[] setups) {
         try (var arena = Arena.ofConfined()) {
             var params = arena.allocate(PARAMS_SIZE, 8);
-            var fd = Fd.own(setUp(entries, params));
+            var fd = Fd.own(setUp(entries, params, setups));
             try {
                 return new IoUringRings(fd, params);
             } catch (SyscallException e) {
@@ -114,9 +131,9 @@ final class IoUringRings implements AutoCloseable {
         }
     }
 
-    private static long setUp(int entries, MemorySegment params) {
+    private static long setUp(int entries, MemorySegment params, int[] setups) {
         long result = -Errno.EINVAL;
-        for (int flags : SETUPS) {
+        for (int flags : setups) {
             params.fill((byte) 0);
             params.set(JAVA_INT, 8, flags);
             result = Syscall.call(Syscall.IO_URING_SETUP, entries, params.address());

@@ -8,15 +8,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Signals an eventfd as the kernel's own drivers do: by an operation of {@code io_submit(2)} that
- * does nothing and names the eventfd as the one to tell.
+ * Signals an eventfd by an operation of {@code io_submit(2)} that does nothing and names the
+ * eventfd as the one to tell: where {@link UringSignal} cannot.
  *
- * <p>A {@code write(2)} waits when the count is full and the other owner of the eventfd has cleared
- * {@code O_NONBLOCK}, which it may do at any moment: a client could stop a loop that way. This
- * never waits; a full count stays full. It costs 0.7 us more than a write (see {@code
- * docs/decisions/0005-eventfds-by-io-submit.md}).
+ * <p>What it costs is that a process with a context of {@code io_setup(2)} takes a grace period of
+ * the kernel longer to die, some 30 ms.
  */
-final class EventFdSignal {
+final class AioSignal {
     private static final int IO_SETUP = 206;
     private static final int IO_GETEVENTS = 208;
     private static final int IO_SUBMIT = 209;
@@ -35,8 +33,7 @@ final class EventFdSignal {
     /** A file that each operation reads 0 bytes of. */
     private static final Fd FILE = MemoryFile.create("muser-signal", 0);
 
-    private static final ThreadLocal<EventFdSignal> OWN =
-            ThreadLocal.withInitial(EventFdSignal::new);
+    private static final ThreadLocal<AioSignal> OWN = ThreadLocal.withInitial(AioSignal::new);
 
     // struct iocb: data u64 @0, key u32 @8, rw_flags u32 @12, opcode u16 @16, reqprio s16 @18,
     // fildes u32 @20, buf u64 @24, nbytes u64 @32, offset s64 @40, reserved u64 @48, flags u32 @56,
@@ -46,7 +43,7 @@ final class EventFdSignal {
     private final MemorySegment events;
     private int submitted;
 
-    private EventFdSignal() {
+    private AioSignal() {
         var arena = Arena.ofAuto();
         iocb = arena.allocate(64, 8);
         iocb.set(JAVA_SHORT, 16, (short) IOCB_CMD_PREAD);
