@@ -7,6 +7,7 @@ import dev.muser.server.Loop;
 import dev.muser.service.DescriptorStore;
 import dev.muser.service.HandoverException;
 import dev.muser.service.NamedDescriptor;
+import dev.muser.service.Predecessor;
 import dev.muser.service.ServiceManager;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,7 @@ final class KeptProcess implements AutoCloseable {
 
     private final ServiceManager manager;
     private final boolean goesOn;
+    private @Nullable Predecessor predecessor;
 
     private KeptProcess(ServiceManager manager) {
         this.manager = manager;
@@ -61,6 +63,11 @@ final class KeptProcess implements AutoCloseable {
         return goesOn;
     }
 
+    /** Returns the process in whose place this one goes on, if that may not have ended. */
+    @Nullable Predecessor predecessor() {
+        return predecessor;
+    }
+
     /** Whether it waits to go on where another process stops. */
     boolean isStandby() {
         return manager.standby() != null;
@@ -97,7 +104,7 @@ final class KeptProcess implements AutoCloseable {
         try {
             standby.warm();
             standby.await(states -> check(loop, states, check));
-            standby.confirm();
+            predecessor = standby.confirm();
             return true;
         } catch (HandoverException e) {
             return false;
@@ -179,6 +186,9 @@ final class KeptProcess implements AutoCloseable {
 
     @Override
     public void close() {
+        if (predecessor != null) {
+            predecessor.close();
+        }
         manager.close();
     }
 }

@@ -63,7 +63,13 @@ record ServedDevices(
     }
 
     private DeviceServer keep(int number, Path path, Maker maker) {
-        var keeping = new Keeping(label, process.store(number), process.listening(number), journal);
+        var keeping =
+                new Keeping(
+                        label,
+                        process.store(number),
+                        process.listening(number),
+                        journal,
+                        process.predecessor());
         try {
             return DeviceServer.keep(stop.loop(), maker, path, options, keeping);
         } catch (IllegalArgumentException e) {

@@ -78,13 +78,14 @@ final class Upgrade {
     private void handOver(StandbyProcess next) throws HandoverException {
         var failure = new CompletableFuture<Exception>();
         loop.execute(() -> {
-            try (var self = PidFd.open(ProcessHandle.current().pid())) {
+            long pid = ProcessHandle.current().pid();
+            try (var self = PidFd.open(pid)) {
                 next.handOver(process.manager().everything(), TO_TAKE_OVER);
                 process.manager().mainPid(next.process().pid());
-                next.go(self);
+                next.go(self, pid);
                 self.signal(PidFd.SIGKILL); // the JVM's own end takes ten times as long
             } catch (HandoverException | RuntimeException e) {
-                process.manager().mainPid(ProcessHandle.current().pid());
+                process.manager().mainPid(pid);
                 failure.complete(e);
             }
         });

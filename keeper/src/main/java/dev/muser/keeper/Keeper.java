@@ -316,7 +316,7 @@ public final class Keeper implements AutoCloseable {
         var standby = spare.take();
         try {
             standby.handOver(store.all(), options.handoverTimeout());
-            standby.go(null); // it is dead
+            standby.go(); // it is dead
         } catch (HandoverException e) {
             standby.kill();
             spare.failed(e.getMessage());

@@ -62,7 +62,10 @@ public final class DeviceProgram {
                 if (mode.equals("lame-spare")) {
                     Thread.sleep(1_000_000);
                 }
-                standby.confirm();
+                var predecessor = standby.confirm();
+                if (predecessor != null) {
+                    predecessor.awaitEnd();
+                }
                 log("took");
             } catch (HandoverException e) {
                 log("not needed");
@@ -149,7 +152,7 @@ public final class DeviceProgram {
             }
             next.handOver(manager.everything(), LONG);
             manager.mainPid(next.process().pid());
-            next.go(self);
+            next.go(self, ProcessHandle.current().pid());
         }
         log("retired");
         Runtime.getRuntime().halt(0);

@@ -25,6 +25,11 @@ public final class PidFd implements AutoCloseable {
                                 "pidfd_open " + pid, Syscall.call(Syscall.PIDFD_OPEN, pid, 0))));
     }
 
+    /** Takes ownership of the descriptor of a process that another process has sent. */
+    public static PidFd adopt(Fd fd) {
+        return new PidFd(fd);
+    }
+
     /** Returns the descriptor: readable once the process has ended. */
     public Fd fd() {
         return fd;

@@ -2,6 +2,7 @@ package dev.muser.server;
 
 import dev.muser.linux.Fd;
 import dev.muser.service.DescriptorStore;
+import dev.muser.service.Predecessor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,11 +15,17 @@ import org.jspecify.annotations.Nullable;
  *     server makes, or has kept
  * @param journal whether each request is carried out exactly once. Without, one may be carried out
  *     twice, answered once, for a device whose author allows it
+ * @param predecessor the process that has left what is in the store, when it may not have ended;
+ *     stays the caller's
  */
 public record Keeping(
-        String label, DescriptorStore store, @Nullable Fd listening, boolean journal) {
+        String label,
+        DescriptorStore store,
+        @Nullable Fd listening,
+        boolean journal,
+        @Nullable Predecessor predecessor) {
 
     public Keeping(String label, DescriptorStore store) {
-        this(label, store, null, true);
+        this(label, store, null, true, null);
     }
 }

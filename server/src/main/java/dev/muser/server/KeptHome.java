@@ -22,7 +22,7 @@ final class KeptHome {
         var label = keeping.label();
         var store = keeping.store();
         var left = store.get(STATE);
-        var segment = left == null ? null : open(left, label);
+        var segment = left == null ? null : open(left, keeping);
         if (segment == null) {
             segment = StateSegment.create(label);
             try {
@@ -36,10 +36,11 @@ final class KeptHome {
         return new DeviceHome(segment, store, keeping.journal());
     }
 
-    private static @Nullable StateSegment open(Fd left, String label) {
+    private static @Nullable StateSegment open(Fd left, Keeping keeping) {
         StateSegment segment = null;
         try {
-            segment = StateSegment.open(left, label);
+            var before = keeping.predecessor();
+            segment = StateSegment.open(left, keeping.label(), before == null ? 0 : before.pid());
             return segment;
         } finally {
             if (segment == null) {

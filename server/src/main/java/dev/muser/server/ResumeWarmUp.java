@@ -14,8 +14,8 @@ import java.time.Duration;
  * going on meets classes that are loaded and code that is compiled.
  */
 public final class ResumeWarmUp {
-    private static final int LIVES = 12;
-    private static final Duration BETWEEN = Duration.ofMillis(5);
+    private static final int LIVES = 40;
+    private static final Duration BETWEEN = Duration.ofNanos(1_500_000);
 
     private ResumeWarmUp() {}
 

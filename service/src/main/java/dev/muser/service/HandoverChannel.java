@@ -49,7 +49,7 @@ final class HandoverChannel implements AutoCloseable {
     /** Standby: I could go on now. */
     static final int TAKEN = 7;
 
-    /** To the standby: go on. */
+    /** To the standby: go on; with the process before, named by its number, if it lives. */
     static final int GO = 8;
 
     private static final int HEADER = 8;

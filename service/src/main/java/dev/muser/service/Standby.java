@@ -1,7 +1,7 @@
 package dev.muser.service;
 
 import dev.muser.linux.Fd;
-import dev.muser.linux.Poll;
+import dev.muser.linux.PidFd;
 import dev.muser.linux.UnixSocket;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,9 +21,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Standby implements AutoCloseable {
     private static final Duration PROMPT = Duration.ofSeconds(5);
-
-    /** A disk may take its time with what was asked of it. */
-    private static final Duration LONG = Duration.ofMinutes(10);
 
     private final HandoverChannel channel;
     private final Consumer<List<NamedDescriptor>> taker;
@@ -98,22 +95,31 @@ public final class Standby implements AutoCloseable {
 
     /**
      * Says that this process could go on with what it took over, and waits for the word that it is
-     * to, and for the end of the process before. Until then that may still go on itself: touch
-     * nothing before.
+     * to. Until then the process before may still go on itself: touch nothing before.
+     *
+     * @return the process before, whose end is to be awaited and which is to be closed; null when
+     *     it has ended
      */
-    public void confirm() throws HandoverException {
+    public @Nullable Predecessor confirm() throws HandoverException {
         channel.send(HandoverChannel.TAKEN, "", HandoverChannel.deadline(PROMPT));
         var message = channel.receive(HandoverChannel.deadline(PROMPT));
         try {
             if (message.kind() != HandoverChannel.GO) {
                 throw new HandoverException("the other process goes on itself");
             }
-            for (var predecessor : message.descriptors()) {
-                // It has promised to end, and the kernel first ends what it has under way.
-                Poll.await(predecessor.fd(), Poll.IN, LONG);
-            }
+            var sent = message.descriptors();
+            return sent.isEmpty() ? null : predecessor(sent.getFirst());
         } finally {
             message.close();
+        }
+    }
+
+    private static Predecessor predecessor(NamedDescriptor sent) throws HandoverException {
+        try {
+            long pid = Long.parseLong(sent.name());
+            return new Predecessor(PidFd.adopt(sent.fd().duplicate()), pid);
+        } catch (NumberFormatException e) {
+            throw new HandoverException("the other process speaks another protocol");
         }
     }
 

@@ -137,20 +137,25 @@ public final class StandbyProcess implements AutoCloseable {
     /**
      * Lets it go on. From here on it is the one.
      *
-     * @param predecessor the process in whose place it goes on, for whose end it has to wait; null
-     *     when that is dead already
+     * <p>For when the process in whose place it goes on is dead.
+     *
      * @throws HandoverException when it is gone
      */
-    public void go(@Nullable PidFd predecessor) throws HandoverException {
-        long deadline = deadline(Duration.ofSeconds(1));
-        if (predecessor == null) {
-            channel.send(HandoverChannel.GO, "", deadline);
-        } else {
-            channel.send(
-                    HandoverChannel.GO,
-                    List.of(new NamedDescriptor("predecessor", predecessor.fd())),
-                    deadline);
-        }
+    public void go() throws HandoverException {
+        channel.send(HandoverChannel.GO, "", deadline(Duration.ofSeconds(1)));
+    }
+
+    /**
+     * As {@link #go()}, when the process in whose place it goes on has stopped, and is about to
+     * end.
+     *
+     * @param predecessor that process; stays the caller's
+     */
+    public void go(PidFd predecessor, long pid) throws HandoverException {
+        channel.send(
+                HandoverChannel.GO,
+                List.of(new NamedDescriptor(Long.toString(pid), predecessor.fd())),
+                deadline(Duration.ofSeconds(1)));
     }
 
     /** Kills it, waits for its end, and closes this. */

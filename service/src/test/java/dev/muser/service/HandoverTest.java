@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -74,8 +75,7 @@ class HandoverTest {
         return elsewhere(() -> {
             standby.warm();
             standby.await(files -> files.containsKey("name-0") ? refusal : "no name-0");
-            standby.confirm();
-            return true;
+            return standby.confirm() == null;
         });
     }
 
@@ -93,7 +93,7 @@ class HandoverTest {
         var all = make(3);
         giver.handOver(all, LONG);
         assertThat(other.isDone()).as("before it may go on").isFalse();
-        giver.go(null);
+        giver.go();
         assertThat(other.get()).isTrue();
         assertThat(taken.get())
                 .extracting(NamedDescriptor::name)
@@ -106,7 +106,7 @@ class HandoverTest {
         assertThat(giver.awaitWarm(LONG)).isTrue();
         var all = make(3000);
         giver.handOver(all, LONG);
-        giver.go(null);
+        giver.go();
         assertThat(other.get()).isTrue();
         assertThat(taken.get()).hasSize(3000);
         for (int i = 0; i < 3000; i++) {
@@ -122,7 +122,7 @@ class HandoverTest {
         var other = standby(null);
         assertThat(giver.awaitWarm(LONG)).isTrue();
         giver.handOver(List.of(), LONG);
-        giver.go(null);
+        giver.go();
         assertThat(other.get()).isTrue();
         assertThat(taken.get()).isEmpty();
     }
@@ -135,7 +135,7 @@ class HandoverTest {
         // a refusal harms nothing
         assertThat(giver.check(List.of(), LONG)).isEqualTo("no name-0");
         giver.handOver(make(1), LONG);
-        giver.go(null);
+        giver.go();
         assertThat(other.get()).isTrue();
     }
 
@@ -231,11 +231,14 @@ class HandoverTest {
             var other =
                     elsewhere(() -> {
                         standby.await(files -> null);
-                        standby.confirm();
+                        try (var before = Objects.requireNonNull(standby.confirm())) {
+                            assertThat(before.pid()).isEqualTo(giver.process().pid());
+                            before.awaitEnd();
+                        }
                         return predecessor.awaitExit(Duration.ZERO);
                     });
             giver.handOver(make(1), LONG);
-            giver.go(predecessor);
+            giver.go(predecessor, giver.process().pid());
             predecessor.signal(PidFd.SIGKILL);
             assertThat(other.get()).as("whether it had ended").isTrue();
         }

@@ -116,12 +116,21 @@ public final class StateSegment implements AutoCloseable {
      *     device than {@code label} says
      */
     public static @Nullable StateSegment open(Fd fd, String label) {
+        return open(fd, label, 0);
+    }
+
+    /**
+     * As {@link #open(Fd, String)}, where the process before may not have ended.
+     *
+     * @param predecessor a process that uses the state no more; 0 for none
+     */
+    public static @Nullable StateSegment open(Fd fd, String label, long predecessor) {
         if (!isReady(fd, label)) {
             return null;
         }
         var segment = new StateSegment(fd, true, Mapping.Access.READ_WRITE);
         try {
-            segment.take();
+            segment.take(predecessor);
         } catch (StateMismatchException e) {
             segment.unmap();
             throw e;
@@ -137,9 +146,9 @@ public final class StateSegment implements AutoCloseable {
     }
 
     /** Two processes that change it would be the end of it. */
-    private void take() {
+    private void take(long predecessor) {
         var owner = new StateOwner(header.get(LONG, OWNER), header.get(LONG, OWNER + 8));
-        if (owner.isAnotherThatLives()) {
+        if (owner.process() != predecessor && owner.isAnotherThatLives()) {
             throw new StateMismatchException(
                     "the stored state is in use by process " + owner.process());
         }

@@ -7,6 +7,7 @@ import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
 import dev.muser.server.ServerOptions;
 import dev.muser.service.HandoverException;
+import dev.muser.service.Predecessor;
 import dev.muser.service.ServiceManager;
 import java.nio.file.Path;
 import java.util.OptionalInt;
@@ -18,10 +19,11 @@ final class LedgerProgram {
     public static void main(String[] arguments) throws HandoverException {
         var manager = ServiceManager.fromEnvironment();
         var standby = manager.standby();
+        Predecessor predecessor = null;
         if (standby != null) {
             standby.warm();
             standby.await(states -> null);
-            standby.confirm();
+            predecessor = standby.confirm();
         }
         var loop = Loop.start("ledger", LoopPolicy.BLOCKING, OptionalInt.empty());
         var server =
@@ -30,7 +32,7 @@ final class LedgerProgram {
                         (events, home) -> PciDevice.create(Ledger::new, events, home),
                         Path.of(arguments[0]),
                         ServerOptions.DEFAULTS,
-                        new Keeping("ledger", manager.store()));
+                        new Keeping("ledger", manager.store(), null, true, predecessor));
         manager.ready("a ledger is served");
         var lifeline = manager.lifeline();
         if (lifeline != null) {
