@@ -265,10 +265,6 @@ public final class DeviceServer implements AutoCloseable {
         device = kept.device();
         listenKept(path, keeping);
         if (home.segment().isRestored()) {
-            var before = keeping.predecessor();
-            if (before != null) {
-                before.awaitEnd();
-            }
             restore(kept);
         }
         kept.ready();

@@ -33,7 +33,7 @@ final class KeptHome {
                 throw e;
             }
         }
-        return new DeviceHome(segment, store, keeping.journal());
+        return new DeviceHome(segment, store, keeping.journal(), keeping.predecessor());
     }
 
     private static @Nullable StateSegment open(Fd left, Keeping keeping) {

@@ -5,8 +5,9 @@ import java.time.Duration;
 
 /**
  * The process in whose place this one goes on. It has stopped between two requests and is ending,
- * but has not ended: operations of its that the kernel has under way may still store to the
- * client's memory. So whoever goes on may prepare everything meanwhile, and then waits.
+ * but may not have ended, which takes the kernel some milliseconds: operations that the kernel has
+ * under way for it may still store to a client's memory. Whoever goes on can do everything else
+ * meanwhile.
  *
  * <p>Any thread, though not at once.
  */
@@ -19,8 +20,9 @@ public final class Predecessor implements AutoCloseable {
 
     /**
      * @param process belongs to this from now on
+     * @param pid its number
      */
-    Predecessor(PidFd process, long pid) {
+    public Predecessor(PidFd process, long pid) {
         this.process = process;
         this.pid = pid;
     }

@@ -30,6 +30,7 @@ public final class DeviceContext {
     private final ConfigSpace config = new ConfigSpace();
     private final CapabilityList capabilities = new CapabilityList(config);
     private final Interrupts interrupts = new Interrupts(state);
+    private final StateField addressed = state.field("pci.memory.addressed", Width.U8);
     private final DescriptorStore store;
     private final BarMemory barMemory;
     private final Map<String, Fd> eventFds = new LinkedHashMap<>();
@@ -263,6 +264,11 @@ public final class DeviceContext {
     /** Returns where the author's own fields of the device state are declared. */
     public DeviceState state() {
         return state;
+    }
+
+    /** Whether the device has, in this process or one before it, asked where memory lies. */
+    StateField addressed() {
+        return addressed;
     }
 
     /** Returns the client's memory. */

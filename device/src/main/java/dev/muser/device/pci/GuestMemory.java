@@ -39,6 +39,9 @@ public final class GuestMemory {
 
         /** The memory can still be used, until this returns. */
         default void unmapping(long iova, long size) {}
+
+        /** The device has asked for an address, for the first time. */
+        default void addressed() {}
     }
 
     /** {@link #readNow} and {@link #writeNow} cannot: the client has to be asked by message. */
@@ -52,6 +55,7 @@ public final class GuestMemory {
     private Listener listener = new Listener() {};
     private @Nullable DmaMapping lastHit;
     private @Nullable ScatterList nowParts;
+    private boolean addressed;
 
     /** Changes when a mapping goes, so that what was found before is looked up again. */
     private long generation;
@@ -180,6 +184,14 @@ public final class GuestMemory {
     private static VfioException refused(int errno, String why, long iova, long size) {
         return new VfioException(
                 errno, "DMA region of 0x%x bytes at 0x%x %s".formatted(size, iova, why));
+    }
+
+    /** Hot. Notes that the device has the system read or write this memory by address. */
+    void noteAddressed() {
+        if (!addressed) {
+            addressed = true;
+            listener.addressed();
+        }
     }
 
     /** Returns how many mappings there are. */

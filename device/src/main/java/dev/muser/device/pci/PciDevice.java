@@ -21,6 +21,7 @@ import dev.muser.device.state.StateSegment;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.service.DescriptorStore;
+import dev.muser.service.Predecessor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -37,6 +38,7 @@ public final class PciDevice implements VfioDevice {
     private final GuestMemory memory;
     private final @Nullable PciMigration migration;
     private final PciRegions regions;
+    private @Nullable Predecessor predecessor;
     private boolean attached;
     private boolean closed;
 
@@ -59,6 +61,11 @@ public final class PciDevice implements VfioDevice {
                     @Override
                     public void unmapping(long iova, long size) {
                         device.dmaUnmapped(iova, size);
+                    }
+
+                    @Override
+                    public void addressed() {
+                        context.addressed().set(1);
                     }
                 });
     }
@@ -135,6 +142,7 @@ public final class PciDevice implements VfioDevice {
                     "without a journal an access may be carried out twice, which this device does"
                             + " not allow");
         }
+        predecessor = home.predecessor();
         if (state.bind(home, this::powerOn)) {
             interrupts.hold();
         }
@@ -151,6 +159,10 @@ public final class PciDevice implements VfioDevice {
     /** As a process before this one left it. */
     @Override
     public void restored() {
+        if (predecessor != null && context.addressed().get() != 0) {
+            // the system may still write for it to the client's memory
+            predecessor.awaitEnd();
+        }
         interrupts.restored();
         device.restored();
     }

@@ -268,6 +268,7 @@ public final class ScatterList {
         if (file == null || resolvedAt != memory.generation()) {
             throw new IllegalStateException("piece " + index + " has no address");
         }
+        memory.noteAddressed();
         return file.address(mapping.fileOffset + (pieceAddresses[index] - mapping.iova));
     }
 
