@@ -296,7 +296,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 stop.close();
                 return null;
             }
-            var controls = control ? new ServedControls(upgrade, stop) : null;
+            var controls = control ? new ServedControls(process, upgrade, stop) : null;
             var devices =
                     new ServedDevices(
                             device, process, stop, options, paths, fd, journal == Journal.ON);
