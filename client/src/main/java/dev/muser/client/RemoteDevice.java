@@ -263,6 +263,11 @@ public final class RemoteDevice implements VfioDevice, BackgroundWork {
     }
 
     @Override
+    public int maxDmaMaps() {
+        return (int) Math.min(limits.maxDmaMaps(), Integer.MAX_VALUE);
+    }
+
+    @Override
     public @Nullable Migration migration() {
         if (!migrationKnown) {
             migration = RemoteMigration.probe(connection, limits);

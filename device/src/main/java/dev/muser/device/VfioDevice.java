@@ -149,6 +149,14 @@ public interface VfioDevice extends AutoCloseable {
      */
     void reset();
 
+    /**
+     * Returns how many DMA mappings there can be at a time: 65535, which clients assume when nobody
+     * says otherwise (vfio-user, VERSION, {@code max_dma_maps}), or another number above 0.
+     */
+    default int maxDmaMaps() {
+        return 65535;
+    }
+
     /** Returns the device's migration, or null when it has none. */
     @Nullable Migration migration();
 

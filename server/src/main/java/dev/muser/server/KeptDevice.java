@@ -190,6 +190,11 @@ final class KeptDevice implements VfioDevice {
     }
 
     @Override
+    public int maxDmaMaps() {
+        return device.maxDmaMaps();
+    }
+
+    @Override
     public @Nullable Migration migration() {
         return device.migration();
     }

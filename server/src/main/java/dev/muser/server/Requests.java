@@ -267,7 +267,7 @@ final class Requests {
         return new Capabilities(
                 16, // QEMU refuses more
                 options.maxTransfer(),
-                65535,
+                device.maxDmaMaps(),
                 4096,
                 options.writeMultiple(),
                 options.twinSocket() ? new Capabilities.TwinSocket(true, -1) : null,

@@ -45,6 +45,7 @@ final class FakeDevice implements VfioDevice {
     volatile boolean recording = true;
     volatile boolean closed;
     volatile @Nullable FakeMigration migration;
+    volatile int maxDmaMaps = 65535;
     volatile @Nullable DmaPort port;
     volatile @Nullable ClientKind kind;
 
@@ -256,6 +257,11 @@ final class FakeDevice implements VfioDevice {
     public void reset() {
         called("reset");
         note("reset");
+    }
+
+    @Override
+    public int maxDmaMaps() {
+        return maxDmaMaps;
     }
 
     @Override

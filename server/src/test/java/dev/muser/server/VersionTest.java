@@ -64,6 +64,18 @@ final class VersionTest extends ServerTest {
     }
 
     @Test
+    void shouldSayHowManyMappingsTheDeviceTakesIfTheyAreFewerThanClientsAssume() {
+        try (var first = connect()) {
+            assertThat(json(first.ask(RawClient.VERSION, RawClient.version(0, 0, QEMU))))
+                    .doesNotContain("max_dma_maps");
+        }
+        device.maxDmaMaps = 64;
+        var reply = connect().ask(RawClient.VERSION, RawClient.version(0, 0, QEMU));
+        assertThat(json(reply)).contains("\"max_dma_maps\":64");
+        assertThat(reply.size()).isLessThanOrEqualTo(214);
+    }
+
+    @Test
     void shouldTakeTheTwentyBytesOfSpdk() {
         var client = connect();
         var reply = client.ask(RawClient.VERSION, Bytes.of().u16(0).u16(1).get());

@@ -119,6 +119,11 @@ public class ForwardingDevice implements VfioDevice {
     }
 
     @Override
+    public int maxDmaMaps() {
+        return device.maxDmaMaps();
+    }
+
+    @Override
     public @Nullable Migration migration() {
         return device.migration();
     }

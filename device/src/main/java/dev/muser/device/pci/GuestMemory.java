@@ -72,6 +72,11 @@ public final class GuestMemory {
         this.maxMappingSize = maxMappingSize;
     }
 
+    /** Returns how many mappings there can be at a time. */
+    int maxMappings() {
+        return maxMappings;
+    }
+
     void listener(Listener newListener) {
         listener = newListener;
     }

@@ -365,6 +365,11 @@ public final class PciDevice implements VfioDevice {
     }
 
     @Override
+    public int maxDmaMaps() {
+        return memory.maxMappings();
+    }
+
+    @Override
     public @Nullable Migration migration() {
         return migration;
     }

@@ -302,7 +302,9 @@ class PciDeviceTest {
 
     @Test
     void shouldObeyTheLimitsOfClientMemory() {
+        assertThat(fixture.device.maxDmaMaps()).isEqualTo(65535);
         try (var other = DeviceFixture.of(c -> c.dmaLimits(1, 0x1000))) {
+            assertThat(other.device.maxDmaMaps()).isEqualTo(1);
             assertThat(
                             DeviceFixture.errno(
                                     () -> other.device.mapDma(0, 0x1001, DmaAccess.READ, null, 0)))
