@@ -3,6 +3,7 @@ module dev.muser.cli {
     requires dev.muser.bench;
     requires dev.muser.server;
     requires dev.muser.client;
+    requires dev.muser.conform;
     requires dev.muser.devices;
     requires HdrHistogram;
     requires info.picocli;

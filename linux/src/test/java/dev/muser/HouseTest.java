@@ -20,7 +20,7 @@ final class HouseTest {
     private static final List<Set<String>> FLOORS =
             List.of(
                     Set.of("linux"),
-                    Set.of("service", "protocol"),
+                    Set.of("service", "protocol", "conform"),
                     Set.of("device", "keeper"),
                     Set.of("server", "client", "devices"),
                     Set.of("testkit"),
@@ -88,6 +88,11 @@ final class HouseTest {
     @Test
     void shouldHaveDevicesDependOnTheDeviceModuleAlone() {
         assertThat(REQUIRED.get("devices")).containsExactly("device");
+    }
+
+    @Test
+    void shouldHaveTheConformanceTestKnowNeitherServerNorClientNorTheirProtocol() {
+        assertThat(REQUIRED.get("conform")).containsExactly("linux");
     }
 
     @Test

@@ -25,6 +25,7 @@ public final class Main {
                     new Subcommand("serve", ServeCommand::new),
                     new Subcommand("devices", DevicesCommand::new),
                     new Subcommand("inspect", InspectCommand::new),
+                    new Subcommand("conform", ConformCommand::new),
                     new Subcommand("namespace", NamespaceCommand::new),
                     new Subcommand("upgrade", UpgradeCommand::new),
                     new Subcommand("demo", DemoCommand::new),

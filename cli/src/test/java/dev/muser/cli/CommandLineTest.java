@@ -45,7 +45,9 @@ class CommandLineTest {
     void shouldTellVersionAndHelpOfEveryCommand() {
         assertThat(run("--version").out).startsWith("muser ").contains("Java");
         for (var name :
-                new String[] {"serve", "devices", "inspect", "namespace", "demo", "completion"}) {
+                new String[] {
+                    "serve", "devices", "inspect", "conform", "namespace", "demo", "completion"
+                }) {
             assertThat(run("--help").out).contains("  " + name + " ");
             assertThat(run(name, "--help").code).isZero();
             assertThat(run(name, "--help").out).startsWith("Usage: muser " + name);

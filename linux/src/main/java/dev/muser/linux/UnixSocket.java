@@ -19,6 +19,7 @@ public final class UnixSocket implements AutoCloseable {
     private static final int SO_SNDTIMEO = 21;
     private static final int SO_PEERCRED = 17;
     private static final int SO_DOMAIN = 39;
+    private static final int SIOCOUTQ = 0x5411;
 
     private final Fd fd;
 
@@ -130,6 +131,17 @@ public final class UnixSocket implements AutoCloseable {
     /** Returns how many bytes of kernel memory what was sent and not yet received may take. */
     public int sendBuffer() {
         return intOption(fd, SO_SNDBUF);
+    }
+
+    /** Whether the other end has received, and not only looked at, all that was sent. */
+    public boolean isDrained() {
+        try (var arena = Arena.ofConfined()) {
+            var unread = arena.allocate(4, 4);
+            Syscall.check(
+                    "ioctl SIOCOUTQ",
+                    Syscall.call(Syscall.IOCTL, fd.number(), SIOCOUTQ, unread.address()));
+            return unread.get(JAVA_INT, 0) == 0;
+        }
     }
 
     /** Asks the kernel for a send buffer of this many bytes; it may give less. */

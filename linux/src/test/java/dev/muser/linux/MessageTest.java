@@ -187,6 +187,19 @@ class MessageTest {
     }
 
     @Test
+    void shouldKnowWhenTheOtherEndHasReceivedAll() {
+        assertThat(ends.get(0).isDrained()).isTrue();
+        send(1);
+        try (var receiver = new MessageReceiver(0)) {
+            assertThat(ends.get(0).isDrained()).isFalse();
+            receiver.receive(ends.get(1), buffer, 0, 8, MessageReceiver.PEEK | NOW);
+            assertThat(ends.get(0).isDrained()).as("after a look").isFalse();
+            assertThat(receiver.receive(ends.get(1), buffer, 0, 8, NOW)).isEqualTo(8);
+            assertThat(ends.get(0).isDrained()).isTrue();
+        }
+    }
+
+    @Test
     void shouldReturnErrorsOfNormalRunning() {
         try (var receiver = new MessageReceiver(1)) {
             assertThat(receiver.receive(ends.get(1), buffer, 0, 8, NOW)).isEqualTo(-Errno.EAGAIN);
