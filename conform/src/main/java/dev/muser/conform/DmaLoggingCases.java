@@ -63,6 +63,18 @@ final class DmaLoggingCases {
                     started(t);
                     clean(t, BASE, 0x40000, 0x10000);
                 });
+        s.should(
+                "unmap-bitmap",
+                "DMA_UNMAP with flag 1, as older clients send it, brings the bits",
+                t -> {
+                    started(t);
+                    var request = Requests.dmaUnmap(40 + 16, 1, BASE, SIZE);
+                    request.u64(PAGE).u64(16).zeros(16);
+                    var reply = t.acceptedWith(40 + 16, DMA_UNMAP, request);
+                    t.equal("bits", 0, reply.u64(40));
+                    t.equal("bits", 0, reply.u64(48));
+                    t.refused(DMA_UNMAP, Requests.dmaUnmap(BASE, SIZE));
+                });
         s.must(
                 "report-off",
                 "a report is refused while nothing is logged",

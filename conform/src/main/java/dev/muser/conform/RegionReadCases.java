@@ -139,6 +139,7 @@ final class RegionReadCases {
     /** Reads configuration space, and checks the reply. */
     static byte[] read(Trial t, long offset, long count) {
         t.need(offset + count <= config(t), "configuration space is smaller");
+        t.need(count <= t.device().maxTransfer(), "configuration space is larger than a message");
         var reply =
                 t.acceptedWith(
                         (int) (16 + count),

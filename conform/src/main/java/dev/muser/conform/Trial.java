@@ -23,19 +23,23 @@ import java.util.List;
  * the case ends there) or recommended ({@link #prefer}: it goes on, and has a note).
  */
 final class Trial implements AutoCloseable {
-    private static final Duration GRACE = Duration.ofSeconds(1);
+    /** What a case adds to a wait, to tell what else has come or not. */
+    private static final Duration MOST_GRACE = Duration.ofSeconds(1);
 
     private final Connector connector;
     private final Device device;
     private final List<Event> events = new ArrayList<>();
     private final List<String> notes = new ArrayList<>();
     private final Deque<Runnable> cleanups = new ArrayDeque<>();
+    private final Duration grace;
     private Wire wire;
 
     Trial(Wire wire, Connector connector, Device device) {
         this.wire = wire;
         this.connector = connector;
         this.device = device;
+        var part = connector.timeout().dividedBy(4);
+        grace = part.compareTo(MOST_GRACE) < 0 ? part : MOST_GRACE;
         wire.patience(connector.timeout());
     }
 
@@ -186,7 +190,7 @@ final class Trial implements AutoCloseable {
     /** Tells a server that hangs from one that lost a message. */
     private Lost diagnosis(Lost silent) {
         try {
-            wire.patience(GRACE);
+            wire.patience(grace);
             int id = send(GET_INFO, 0, Requests.info(16).get());
             if (wire.receive().id() == id) {
                 return Lost.silent(
@@ -342,14 +346,14 @@ final class Trial implements AutoCloseable {
 
     /** Whether an eventfd is signalled before long. */
     boolean signalled(Fd fd) {
-        return Poll.await(fd, Poll.IN, GRACE) && EventFd.take(fd) > 0;
+        return Poll.await(fd, Poll.IN, grace) && EventFd.take(fd) > 0;
     }
 
     /** Requires that the server has closed the end of a pipe that it got; ours is closed here. */
     boolean closedByServer(Pipe pipe) {
         pipe.sink().close();
         try (var arena = Arena.ofConfined()) {
-            return Poll.await(pipe.source(), Poll.IN, GRACE)
+            return Poll.await(pipe.source(), Poll.IN, grace)
                     && pipe.source().read(arena.allocate(8), 0, 8) == 0;
         }
     }

@@ -22,7 +22,7 @@ import java.util.concurrent.locks.LockSupport;
 /** A connection that sends the bytes it is told to, sound or not, and never waits for ever. */
 final class Wire implements AutoCloseable {
     /** What a server may put into one message: more than any reply that is asked for here. */
-    private static final int LONGEST = 80 << 20;
+    private static final int LONGEST = 8 << 20;
 
     private static final long PIECE_NANOS = 20_000_000;
     private static final long PAUSE_NANOS = 50_000;

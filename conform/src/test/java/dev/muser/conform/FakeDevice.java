@@ -113,8 +113,11 @@ final class FakeDevice implements AutoCloseable {
         multiple = proposal.writeMultiple();
         var fd = has(Fault.TWIN_UNASKED) ? ",\"twin_socket\":{\"supported\":true}" : "";
         var json =
-                "{\"capabilities\":{\"max_msg_fds\":8%s%s}}"
-                        .formatted(multiple ? ",\"write_multiple\":true" : "", fd);
+                "{\"capabilities\":{\"max_msg_fds\":8%s%s%s}}"
+                        .formatted(
+                                multiple ? ",\"write_multiple\":true" : "",
+                                proposal.maxDmaMaps() ? ",\"max_dma_maps\":" + FakeDma.MOST : "",
+                                fd);
         return FakeReply.of(
                 Bytes.of().u16(0).u16(has(Fault.MINOR_FIXED) ? 2 : minor).text(json).u8(0));
     }

@@ -14,10 +14,15 @@ import org.jspecify.annotations.Nullable;
 final class FakeDma implements AutoCloseable {
     private record Range(long size, @Nullable Mapping mapping) {}
 
+    /** How many there can be at a time. */
+    static final int MOST = 300;
+
     private final Set<Fault> faults;
 
     /** By address; addresses from 2^63 on do not occur but for the last, which are refused. */
     private final TreeMap<Long, Range> ranges = new TreeMap<>();
+
+    private boolean logging;
 
     FakeDma(Set<Fault> faults) {
         this.faults = faults;
@@ -40,6 +45,9 @@ final class FakeDma implements AutoCloseable {
         if (!faults.contains(Fault.OVERLAP_TAKEN) && overlaps(address, size)) {
             return FakeReply.error(
                     faults.contains(Fault.OVERLAP_EINVAL) ? Errno.EINVAL : Errno.EEXIST);
+        }
+        if (ranges.size() >= MOST) {
+            return FakeReply.error(Errno.ENOSPC);
         }
         Mapping mapping = null;
         if (!fds.isEmpty()) {
@@ -87,6 +95,9 @@ final class FakeDma implements AutoCloseable {
                     range.mapping.close();
                 }
             }
+            case 1 -> {
+                return unmapWithBits(request, address, size);
+            }
             case 2 -> {
                 if (address != 0 || size != 0) {
                     return FakeReply.INVALID;
@@ -100,6 +111,30 @@ final class FakeDma implements AutoCloseable {
         return faults.contains(Fault.UNMAP_REPLY_EMPTY)
                 ? FakeReply.DONE
                 : FakeReply.of(Bytes.of().raw(FakeDevice.bytes(request)).cut(24));
+    }
+
+    /** As libvfio-user does: the request's 24 bytes and 16 of the bitmap, and the bitmap. */
+    private FakeReply unmapWithBits(ByteBuffer request, long address, long size) {
+        if (!logging || request.remaining() < 40) {
+            return FakeReply.INVALID;
+        }
+        long page = request.getLong(24);
+        long bytes = request.getLong(32);
+        var range = ranges.get(address);
+        boolean fits = page > 0 && bytes == (size / page + 63) / 64 * 8;
+        if (range == null || range.size != size || !fits || request.getInt(0) < 40 + bytes) {
+            return FakeReply.INVALID;
+        }
+        ranges.remove(address);
+        if (range.mapping != null) {
+            range.mapping.close();
+        }
+        var reply = Bytes.of().raw(FakeDevice.bytes(request)).cut(40);
+        return FakeReply.of(reply.zeros((int) bytes));
+    }
+
+    void logging(boolean on) {
+        logging = on;
     }
 
     /** Whether a range is inside one mapping. */

@@ -37,7 +37,7 @@ final class FakeMigration {
 
     void disconnected() {
         state = 2;
-        logging = 0;
+        log(0);
     }
 
     FakeReply feature(ByteBuffer request) {
@@ -85,7 +85,7 @@ final class FakeMigration {
                     case 2 -> request.remaining() >= 16 && go(request.getInt(8));
                     case 6 -> start(request);
                     default -> {
-                        logging = 0;
+                        log(0);
                         yield true;
                     }
                 };
@@ -124,8 +124,13 @@ final class FakeMigration {
         if (page <= 0 || Long.bitCount(page) != 1 || request.remaining() != 24 + ranges * 16) {
             return false;
         }
-        logging = page;
+        log(page);
         return true;
+    }
+
+    private void log(long page) {
+        logging = page;
+        dma.logging(page != 0);
     }
 
     private FakeReply report(long argsz, int flags, ByteBuffer request) {

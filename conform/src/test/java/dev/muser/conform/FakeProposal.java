@@ -11,14 +11,14 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.jr.ob.JSON;
 
 /** What a client proposes, as far as the fake server looks at it. */
-record FakeProposal(boolean writeMultiple) {
+record FakeProposal(boolean writeMultiple, boolean maxDmaMaps) {
     private static final Set<String> NUMBERS =
             Set.of("max_msg_fds", "max_data_xfer_size", "max_dma_maps", "pgsizes");
 
     /** Reads the payload of VERSION; null when it is not as it should be. */
     static @Nullable FakeProposal of(byte[] payload) {
         if (payload.length == 4) {
-            return new FakeProposal(false);
+            return new FakeProposal(false, false);
         }
         if (payload[payload.length - 1] != 0) {
             return null;
@@ -51,6 +51,7 @@ record FakeProposal(boolean writeMultiple) {
                 || (twin != null && !(twin instanceof Map))) {
             return null;
         }
-        return new FakeProposal(Boolean.TRUE.equals(multiple));
+        return new FakeProposal(
+                Boolean.TRUE.equals(multiple), capabilities.containsKey("max_dma_maps"));
     }
 }
