@@ -160,7 +160,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             paramLabel = "BYTES",
             converter = SizeConverter.class,
             defaultValue = "1M",
-            description = "Most data in one message: 4K to 64M, 1M unless given.")
+            description =
+                    "Most data in one message: 4K to 64M, 1M unless given. With --keep no more"
+                            + " than 64K.")
     private int maxTransfer;
 
     @Option(

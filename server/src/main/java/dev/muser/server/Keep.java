@@ -46,7 +46,7 @@ final class Keep implements AutoCloseable {
         store = home.store();
         descriptors = new KeptDescriptors(store);
         session = segment.area("session", DMA_IDS + KeptDmaIds.SIZE);
-        bufferSize = KeptOutput.bufferSize(Requests.maxMessage(options));
+        bufferSize = KeptOutput.bufferSize(Requests.maxMessage(options, false));
         this.device =
                 new KeptDevice(
                         device,

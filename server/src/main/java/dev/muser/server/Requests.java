@@ -24,6 +24,14 @@ final class Requests {
     /** What a message may have besides its data. */
     private static final int OVERHEAD = 64;
 
+    /**
+     * Most data bytes in a message of a session that outlives the process. Such a message stays in
+     * the socket until it has been handled, so all of it must fit into what the kernel lets a
+     * client send ahead: 208 KiB unless net.core.wmem_default says otherwise, with 0.7 KiB for each
+     * of the client's writes.
+     */
+    private static final int KEPT_TRANSFER = 64 << 10;
+
     private final VfioDevice device;
     private final ServerOptions options;
     private final Input input;
@@ -67,8 +75,13 @@ final class Requests {
     }
 
     /** Returns how long a message may be, in bytes. */
-    static int maxMessage(ServerOptions options) {
-        return options.maxTransfer() + OVERHEAD;
+    static int maxMessage(ServerOptions options, boolean kept) {
+        return maxTransfer(options, kept) + OVERHEAD;
+    }
+
+    /** Returns how many data bytes a message may have. */
+    private static int maxTransfer(ServerOptions options, boolean kept) {
+        return kept ? Math.min(options.maxTransfer(), KEPT_TRANSFER) : options.maxTransfer();
     }
 
     boolean isNegotiated() {
@@ -266,7 +279,7 @@ final class Requests {
     private Capabilities ours() {
         return new Capabilities(
                 16, // QEMU refuses more
-                options.maxTransfer(),
+                maxTransfer(options, keep != null),
                 device.maxDmaMaps(),
                 4096,
                 options.writeMultiple(),

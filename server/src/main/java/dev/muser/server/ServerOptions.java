@@ -15,7 +15,7 @@ import java.util.Set;
  *
  * @param allowedUsers user ids that may connect; empty for anybody whom the socket file lets
  * @param maxTransfer most data bytes in one message, both ways; 4096 to 64 MiB. A client may ask
- *     for less
+ *     for less, and of a device that outlives its process it is 64 KiB at most
  * @param partialMessageTime how long a message, or the negotiation, may take from its first byte
  *     (or the connection) to its last
  * @param messagesPerTurn how many messages are handled before other clients of the loop have their

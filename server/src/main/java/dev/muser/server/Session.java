@@ -73,7 +73,7 @@ final class Session implements Source {
         this.options = options;
         this.socket = socket;
         this.ended = ended;
-        maxMessage = Requests.maxMessage(options);
+        maxMessage = Requests.maxMessage(options, keep != null);
         this.keep = keep;
         input =
                 keep == null

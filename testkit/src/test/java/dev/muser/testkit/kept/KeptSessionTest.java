@@ -1,6 +1,7 @@
 package dev.muser.testkit.kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.muser.client.ClientOptions;
 import dev.muser.client.DmaMemory;
@@ -8,7 +9,10 @@ import dev.muser.client.PciFunction;
 import dev.muser.client.RemoteDevice;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.Irq;
+import dev.muser.device.VfioException;
+import dev.muser.linux.Errno;
 import dev.muser.server.ServerOptions;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.Random;
@@ -49,6 +53,22 @@ class KeptSessionTest {
             served.restart();
             bar.write64(Ledger.DMA, 0x10);
             assertThat(bar.read64(Ledger.WRITTEN)).isEqualTo(1005);
+        }
+    }
+
+    @Test
+    void shouldTakeTheLargestMessageThatItAgreesTo() throws Exception {
+        try (var served = new KeptServer(Ledger::new, ServerOptions.DEFAULTS);
+                var device = RemoteDevice.connect(served.socket());
+                var arena = Arena.ofConfined()) {
+            int most = device.limits().maxTransfer();
+            assertThat(most).isEqualTo(64 << 10); // what a socket holds of a message, for certain
+            var data = arena.allocate(most);
+            int beyond = device.info().regions();
+            assertThatExceptionOfType(VfioException.class)
+                    .isThrownBy(() -> device.writeRegion(beyond, 0, data, 0, most))
+                    .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+            assertThat(device.info().pci()).isTrue();
         }
     }
 
