@@ -157,6 +157,11 @@ public interface VfioDevice extends AutoCloseable {
         return 65535;
     }
 
+    /** Returns the log of what the device writes to its client's memory, or null without one. */
+    default @Nullable DirtyLog dirtyLog() {
+        return null;
+    }
+
     /** Returns the device's migration, or null when it has none. */
     @Nullable Migration migration();
 

@@ -57,6 +57,11 @@ public final class GuestMemory {
     private @Nullable ScatterList nowParts;
     private boolean addressed;
 
+    private final MemoryLog log;
+
+    /** Where writes are marked; null when they are not logged. */
+    private @Nullable DirtyBits dirty;
+
     /** Changes when a mapping goes, so that what was found before is looked up again. */
     private long generation;
 
@@ -65,11 +70,46 @@ public final class GuestMemory {
      * @param maxMappingSize how long each can be, in bytes
      */
     GuestMemory(int maxMappings, long maxMappingSize) {
+        this(maxMappings, maxMappingSize, MemoryLog.CHUNKS);
+    }
+
+    /**
+     * @param logChunks how many {@linkplain DirtyBits chunks} a log of writes can have
+     */
+    GuestMemory(int maxMappings, long maxMappingSize, int logChunks) {
         if (maxMappings < 0 || maxMappingSize < 0) {
             throw new IllegalArgumentException("negative limit");
         }
         this.maxMappings = maxMappings;
         this.maxMappingSize = maxMappingSize;
+        log = new MemoryLog(this, logChunks);
+    }
+
+    MemoryLog log() {
+        return log;
+    }
+
+    /** From now on writes are marked there; null for nowhere. */
+    void logTo(@Nullable DirtyBits bits) {
+        dirty = bits;
+    }
+
+    /** Hot. Notes that the device is about to write; the range is not empty, and mapped. */
+    void mark(long iova, long length) {
+        var bits = dirty;
+        if (bits != null) {
+            bits.mark(iova, length);
+        }
+    }
+
+    boolean isLogged() {
+        return dirty != null;
+    }
+
+    /** Whether there is memory anywhere from {@code first} to {@code last}. */
+    boolean hasAny(long first, long last) {
+        var mapping = table.floor(last);
+        return mapping != null && Long.compareUnsigned(mapping.last(), first) >= 0;
     }
 
     /** Returns how many mappings there can be at a time. */
@@ -91,7 +131,11 @@ public final class GuestMemory {
         try {
             port.detach();
         } finally {
-            unmapAll();
+            try {
+                unmapAll();
+            } finally {
+                log.stop();
+            }
         }
     }
 
@@ -166,6 +210,7 @@ public final class GuestMemory {
         port.abandon();
         table.forEach(this::forget);
         table.clear();
+        log.leave();
     }
 
     /** Unmaps everything. */
@@ -240,6 +285,9 @@ public final class GuestMemory {
      * Afterwards it still reaches the memory as long as other mappings lie in the same file, and
      * then throws {@link IllegalStateException}.
      *
+     * <p>To write it later than at once, say so with {@link #writing} each time: a client that
+     * copies its memory elsewhere wants to know.
+     *
      * @return null when there is no such segment: use {@link #read} and {@link #write}
      */
     public @Nullable MemorySegment direct(long iova, long length, DmaAccess wanted) {
@@ -251,7 +299,22 @@ public final class GuestMemory {
         if (file == null || !file.sealed() || !mapping.access.allows(wanted)) {
             return null;
         }
+        if (wanted.writable() && length != 0) {
+            mark(iova, length);
+        }
         return file.slice(mapping.fileOffset + (iova - mapping.iova), length, wanted.writable());
+    }
+
+    /**
+     * Hot. Says that the device is about to write to a segment that it got from {@link #direct}
+     * some time ago.
+     *
+     * @param length in bytes, 0 or more
+     */
+    public void writing(long iova, long length) {
+        if (length > 0) {
+            mark(iova, length);
+        }
     }
 
     /**
@@ -276,7 +339,7 @@ public final class GuestMemory {
         var mapping = at(iova);
         if (mapping != null && mapping.file != null && mapping.containsFrom(iova, count)) {
             int error = check(mapping, read);
-            return error != 0 ? error : copy(mapping, iova, buffer, at, count, read);
+            return error != 0 ? error : move(mapping, iova, buffer, at, count, read);
         }
         return movePartsNow(iova, buffer, at, count, read);
     }
@@ -306,7 +369,7 @@ public final class GuestMemory {
         }
         int error = check(mapping, read);
         if (error != 0 || mapping.file != null) {
-            completion.done(error != 0 ? error : copy(mapping, iova, buffer, 0, length, read));
+            completion.done(error != 0 ? error : move(mapping, iova, buffer, 0, length, read));
         } else {
             port.move(iova, buffer, read, completion);
         }
@@ -327,13 +390,19 @@ public final class GuestMemory {
                 throw new IllegalStateException("memory went while it was being used");
             }
             long n = mapping.partFrom(iova + done, length - done);
+            if (!read && mapping.file != null) {
+                mark(iova + done, n);
+            }
             movePart(mapping, iova + done, buffer, done, n, read, parts);
             done += n;
         }
         parts.done(0);
     }
 
-    /** Moves what lies in one mapping; asks for the completion of {@code parts} when need be. */
+    /**
+     * Moves what lies in one mapping; asks for the completion of {@code parts} when need be. What
+     * it writes here is marked.
+     */
     void movePart(
             DmaMapping mapping,
             long iova,
@@ -350,7 +419,23 @@ public final class GuestMemory {
         }
     }
 
-    /** Hot. Copies what lies in one shared mapping; returns 0 or EFAULT. */
+    /** Hot. Copies what lies in one shared mapping, and logs it; returns 0 or EFAULT. */
+    private int move(
+            DmaMapping mapping,
+            long iova,
+            MemorySegment buffer,
+            long at,
+            long length,
+            boolean read) {
+        if (!read) {
+            mark(iova, length);
+        }
+        return copy(mapping, iova, buffer, at, length, read);
+    }
+
+    /**
+     * Hot. Copies what lies in one shared mapping; returns 0 or EFAULT. What it writes is marked.
+     */
     int copy(
             DmaMapping mapping,
             long iova,

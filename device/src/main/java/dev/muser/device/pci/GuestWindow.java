@@ -123,6 +123,10 @@ public final class GuestWindow {
         if (f == null) {
             return memory.writeNow(iova + at, from, position, count);
         }
+        if (count == 0) {
+            return 0;
+        }
+        memory.mark(iova + at, count);
         return checked(f.write(start + at, from, position, count));
     }
 
@@ -151,6 +155,7 @@ public final class GuestWindow {
     public int store32(long at, int value) {
         Objects.checkFromIndexSize(at, 4, length);
         var f = directFile();
+        memory.mark(iova + at, 4);
         return f == null || f.store32(start + at, value) != 0 ? checked(Errno.EFAULT) : 0;
     }
 
@@ -163,6 +168,7 @@ public final class GuestWindow {
     public int store128(long at, long low, long high) {
         Objects.checkFromIndexSize(at, 16, length);
         var f = directFile();
+        memory.mark(iova + at, 16);
         return f == null || f.store128(start + at, low, high) != 0 ? checked(Errno.EFAULT) : 0;
     }
 

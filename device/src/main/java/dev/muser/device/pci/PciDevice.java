@@ -2,6 +2,7 @@ package dev.muser.device.pci;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.DeviceInfo;
+import dev.muser.device.DirtyLog;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaPort;
 import dev.muser.device.EventLoop;
@@ -146,6 +147,7 @@ public final class PciDevice implements VfioDevice {
         if (state.bind(home, this::powerOn)) {
             interrupts.hold();
         }
+        memory.log().bind(home);
     }
 
     private void powerOn() {
@@ -370,6 +372,11 @@ public final class PciDevice implements VfioDevice {
     }
 
     @Override
+    public DirtyLog dirtyLog() {
+        return memory.log();
+    }
+
+    @Override
     public @Nullable Migration migration() {
         return migration;
     }
@@ -382,6 +389,7 @@ public final class PciDevice implements VfioDevice {
         closed = true;
         detach();
         memory.unmapAll();
+        memory.log().leave();
         device.close();
         context.close();
     }

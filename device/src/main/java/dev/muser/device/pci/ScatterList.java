@@ -35,6 +35,13 @@ public final class ScatterList {
     private long resolvedAt;
     private DmaAccess resolvedFor = DmaAccess.NONE;
 
+    /** Among those that the system may be writing to. */
+    @Nullable ScatterList nextWritten;
+
+    @Nullable ScatterList previousWritten;
+
+    private boolean written;
+
     ScatterList(GuestMemory memory) {
         this.memory = memory;
     }
@@ -124,6 +131,9 @@ public final class ScatterList {
                 moveByMessage(i, at, buffer, read, completion);
                 return;
             }
+            if (!read) {
+                mark(at, pieceLengths[i]);
+            }
             error = memory.copy(mapping, pieceAddresses[i], buffer, at, pieceLengths[i], read);
             if (error != 0) {
                 break;
@@ -139,6 +149,9 @@ public final class ScatterList {
         var parts = new SplitTransfer(completion);
         long position = at;
         for (int i = from; i < pieces; i++) {
+            if (!read && mapping(i).file != null) {
+                mark(position, pieceLengths[i]);
+            }
             memory.movePart(
                     mapping(i), pieceAddresses[i], buffer, position, pieceLengths[i], read, parts);
             position += pieceLengths[i];
@@ -234,6 +247,9 @@ public final class ScatterList {
                 return Errno.EFAULT;
             }
         }
+        if (!read) {
+            mark(position, count);
+        }
         long skip = position;
         long done = 0;
         for (int i = 0; done < count; i++) {
@@ -270,6 +286,47 @@ public final class ScatterList {
         }
         memory.noteAddressed();
         return file.address(mapping.fileOffset + (pieceAddresses[index] - mapping.iova));
+    }
+
+    /**
+     * Hot. Says that the system may write all of the list from now on, by {@link #address}: to a
+     * client that copies its memory elsewhere it counts as written for as long. The list does not
+     * change meanwhile.
+     */
+    public void beginWrites() {
+        if (!written) {
+            written = true;
+            memory.log().add(this);
+        }
+    }
+
+    /** Hot. Says that the system does so no longer. Does nothing when it did not. */
+    public void endWrites() {
+        if (written) {
+            written = false;
+            memory.log().remove(this);
+        }
+    }
+
+    /**
+     * Hot. Notes that bytes of the list are about to be written, by the ranges that they are in.
+     */
+    void mark(long position, long count) {
+        if (!memory.isLogged()) {
+            return;
+        }
+        long skip = position;
+        long left = count;
+        for (int i = 0; left > 0; i++) {
+            if (skip >= lengths[i]) {
+                skip -= lengths[i];
+                continue;
+            }
+            long n = Math.min(left, lengths[i] - skip);
+            memory.mark(addresses[i] + skip, n);
+            skip = 0;
+            left -= n;
+        }
     }
 
     /** Whether any byte of the list lies in such a range of the client's addresses. */
@@ -337,6 +394,13 @@ public final class ScatterList {
         var file = mapping.file;
         if (file == null || !file.sealed() || !mapping.access.allows(wanted)) {
             return null;
+        }
+        if (wanted.writable()) {
+            long position = 0;
+            for (int i = 0; i < index; i++) {
+                position += pieceLengths[i];
+            }
+            mark(position, pieceLengths[index]);
         }
         return file.slice(
                 mapping.fileOffset + (pieceAddresses[index] - mapping.iova),

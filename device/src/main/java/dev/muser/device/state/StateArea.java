@@ -28,6 +28,11 @@ public final class StateArea {
         this.restored = restored;
     }
 
+    /** Returns where it begins in the segment's file. */
+    long position() {
+        return position;
+    }
+
     /** Whether it holds what a predecessor left; else it is all zero. */
     public boolean isRestored() {
         return restored;

@@ -287,6 +287,18 @@ public final class StateSegment implements AutoCloseable {
         return open(name, offset, length, false);
     }
 
+    /**
+     * Makes an area all zero for good, whatever becomes of the transaction that is going on, and
+     * gives back the memory that it took. Nothing of it may have been stored in that transaction.
+     */
+    public void discard(StateArea area) {
+        long length = area.memory().byteSize();
+        if (length != 0) {
+            log.beforeNow();
+            MemoryFile.clear(fd, area.position(), (length + PAGE - 1) & -PAGE);
+        }
+    }
+
     private StateArea open(String name, long offset, long length, boolean hasBeen) {
         var area = new StateArea(log, offset, map(offset, length), hasBeen);
         opened.put(name, area);
