@@ -15,14 +15,19 @@ import java.lang.foreign.MemorySegment;
 final class Features {
     private final VfioDevice device;
     private final Replies replies;
+    private final Logging logging;
     private final int maxTransfer;
     private final DeviceFeature request = new DeviceFeature();
     private final MigDeviceState state = new MigDeviceState();
     private final MigData data = new MigData();
 
-    Features(VfioDevice device, Replies replies, Limits limits) {
+    /**
+     * @param maxReply the longest payload of a reply that carries no data of a transfer, in bytes
+     */
+    Features(VfioDevice device, Replies replies, Limits limits, int maxReply) {
         this.device = device;
         this.replies = replies;
+        logging = new Logging(device, replies, maxReply);
         this.maxTransfer = limits.maxTransfer();
     }
 
@@ -32,6 +37,20 @@ final class Features {
             replies.error(errno);
             return;
         }
+        var log = logging.log();
+        int loggingMethods = log == null ? 0 : Logging.methods(request.feature());
+        if (log != null && loggingMethods != 0) {
+            requireMethods(loggingMethods);
+            if (request.isProbe()) {
+                echo();
+                return;
+            }
+            logging.handle(request, log);
+            if (request.isSet()) {
+                echo();
+            }
+            return;
+        }
         var migration = migration();
         int methods =
                 switch (request.feature()) {
@@ -39,11 +58,7 @@ final class Features {
                     case DeviceFeature.MIG_DEVICE_STATE -> DeviceFeature.GET | DeviceFeature.SET;
                     default -> 0;
                 };
-        if (methods == 0 || (request.method() & ~(methods | DeviceFeature.PROBE)) != 0) {
-            throw new VfioException(
-                    Errno.EINVAL,
-                    "feature %d with flags %#x".formatted(request.feature(), request.flags()));
-        }
+        requireMethods(methods);
         if (request.isProbe()) {
             echo();
         } else if (request.feature() == DeviceFeature.MIGRATION) {
@@ -52,6 +67,14 @@ final class Features {
             state(migration);
         } else {
             moveTo(migration);
+        }
+    }
+
+    private void requireMethods(int methods) {
+        if (methods == 0 || (request.method() & ~(methods | DeviceFeature.PROBE)) != 0) {
+            throw new VfioException(
+                    Errno.EINVAL,
+                    "feature %d with flags %#x".formatted(request.feature(), request.flags()));
         }
     }
 

@@ -2,6 +2,7 @@ package dev.muser.server;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.DeviceInfo;
+import dev.muser.device.DirtyLog;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaPort;
 import dev.muser.device.IoEventFd;
@@ -192,6 +193,11 @@ final class KeptDevice implements VfioDevice {
     @Override
     public int maxDmaMaps() {
         return device.maxDmaMaps();
+    }
+
+    @Override
+    public @Nullable DirtyLog dirtyLog() {
+        return device.dirtyLog();
     }
 
     @Override

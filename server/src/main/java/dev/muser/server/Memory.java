@@ -16,10 +16,13 @@ final class Memory {
     private final DmaUnmap unmap = new DmaUnmap();
     private final int maxReply;
 
-    Memory(VfioDevice device, Replies replies, Limits limits) {
+    /**
+     * @param maxReply the longest payload of a reply, in bytes
+     */
+    Memory(VfioDevice device, Replies replies, int maxReply) {
         this.device = device;
         this.replies = replies;
-        this.maxReply = limits.maxTransfer();
+        this.maxReply = maxReply;
     }
 
     void map(MemorySegment buffer, int start, int length, Requests requests) {
@@ -47,7 +50,8 @@ final class Memory {
             return;
         }
         if (unmap.wantsBitmap()) {
-            throw new VfioException(Errno.EINVAL, "dirty pages are not being logged");
+            unmapAndReport();
+            return;
         }
         if (unmap.isAll()) {
             device.unmapAllDma();
@@ -56,5 +60,29 @@ final class Memory {
         }
         int at = replies.room(unmap.replyLength());
         replies.send(DmaUnmap.encodeReply(replies.memory(), at, unmap));
+    }
+
+    /** What was written until the very end of the mapping is in the bitmap. */
+    private void unmapAndReport() {
+        var log = device.dirtyLog();
+        if (log == null || !log.isOn()) {
+            throw new VfioException(Errno.EINVAL, "dirty pages are not being logged");
+        }
+        if (Long.compareUnsigned(unmap.pageSize(), unmap.size()) > 0) {
+            throw new VfioException(
+                    Errno.EINVAL,
+                    "dirty bitmap by pages of 0x%x for a mapping of 0x%x bytes"
+                            .formatted(unmap.pageSize(), unmap.size()));
+        }
+        device.unmapDma(unmap.address(), unmap.size());
+        int at = replies.room(unmap.replyLength());
+        int length = DmaUnmap.encodeReply(replies.memory(), at, unmap);
+        log.report(
+                unmap.address(),
+                unmap.size(),
+                unmap.pageSize(),
+                replies.memory(),
+                at + (long) DmaUnmap.BITMAP);
+        replies.send(length);
     }
 }

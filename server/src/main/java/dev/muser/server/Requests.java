@@ -339,9 +339,9 @@ final class Requests {
         dma = channel;
         descriptions = new Descriptions(device, replies, agreedLimits);
         interrupts = new Interrupts(device, replies);
-        memory = new Memory(device, replies, agreedLimits);
+        memory = new Memory(device, replies, options.maxTransfer());
         writes = new WriteMulti(device, replies, agreedLimits);
-        features = new Features(device, replies, agreedLimits);
+        features = new Features(device, replies, agreedLimits, options.maxTransfer());
         device.attach(channel, kind);
     }
 

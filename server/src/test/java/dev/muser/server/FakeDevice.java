@@ -2,6 +2,7 @@ package dev.muser.server;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.DeviceInfo;
+import dev.muser.device.DirtyLog;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaPort;
 import dev.muser.device.IoEventFd;
@@ -46,6 +47,7 @@ final class FakeDevice implements VfioDevice {
     volatile boolean closed;
     volatile @Nullable FakeMigration migration;
     volatile int maxDmaMaps = 65535;
+    volatile @Nullable DirtyLog dirtyLog;
     volatile @Nullable DmaPort port;
     volatile @Nullable ClientKind kind;
 
@@ -262,6 +264,11 @@ final class FakeDevice implements VfioDevice {
     @Override
     public int maxDmaMaps() {
         return maxDmaMaps;
+    }
+
+    @Override
+    public @Nullable DirtyLog dirtyLog() {
+        return dirtyLog;
     }
 
     @Override
