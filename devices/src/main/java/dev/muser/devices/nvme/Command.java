@@ -255,7 +255,11 @@ final class Command extends StorageRequest implements DmaCompletion {
             return 1;
         }
         // other memory may have been unmapped since
-        return data.refresh() == 0 && data.isShared() ? data.pieces() : 0;
+        int there = data.refresh() == 0 && data.isShared() ? data.pieces() : 0;
+        if (there != 0 && operation() == StorageOperation.READ) {
+            data.beginWrites();
+        }
+        return there;
     }
 
     @Override
@@ -275,6 +279,7 @@ final class Command extends StorageRequest implements DmaCompletion {
             throw new IllegalStateException("a request is completed that is not under way");
         }
         submitted = false;
+        data.endWrites();
         processor.returned();
         namespace().returned();
         if (cancelled) {
