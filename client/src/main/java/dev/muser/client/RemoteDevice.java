@@ -1,6 +1,7 @@
 package dev.muser.client;
 
 import dev.muser.device.DeviceInfo;
+import dev.muser.device.DirtyLog;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.DmaPort;
 import dev.muser.device.IoEventFd;
@@ -51,6 +52,8 @@ public final class RemoteDevice implements VfioDevice, BackgroundWork {
     private IrqMessages irqs;
     private @Nullable RemoteMigration migration;
     private boolean migrationKnown;
+    private @Nullable RemoteDirtyLog dirtyLog;
+    private boolean dirtyLogKnown;
     private boolean attached;
     private boolean closed;
 
@@ -268,6 +271,15 @@ public final class RemoteDevice implements VfioDevice, BackgroundWork {
     }
 
     @Override
+    public @Nullable DirtyLog dirtyLog() {
+        if (!dirtyLogKnown) {
+            dirtyLog = RemoteDirtyLog.probe(connection);
+            dirtyLogKnown = true;
+        }
+        return dirtyLog;
+    }
+
+    @Override
     public @Nullable Migration migration() {
         if (!migrationKnown) {
             migration = RemoteMigration.probe(connection, limits);
@@ -340,5 +352,7 @@ public final class RemoteDevice implements VfioDevice, BackgroundWork {
         irqs = new IrqMessages(connection, limits);
         migration = null;
         migrationKnown = false;
+        dirtyLog = null;
+        dirtyLogKnown = false;
     }
 }
