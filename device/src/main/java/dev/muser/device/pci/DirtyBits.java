@@ -28,7 +28,7 @@ final class DirtyBits {
     private static final int USED = 0;
     private static final int OVERFLOW = 8;
     private static final int NUMBERS = 4096;
-    private static final long NO_PAGE = -1;
+    private static final int RECENT = 256;
     private static final int NOT_FOUND = -1;
 
     private static final ValueLayout.OfLong LONG =
@@ -48,8 +48,11 @@ final class DirtyBits {
 
     private int[] chunks = new int[64];
 
-    /** What was marked last: most writes come close to the one before. */
-    private long recentPage = NO_PAGE;
+    /**
+     * Pages that are marked, each where its low bits say: most writes go where others have gone a
+     * short while ago, and need no more than a look here.
+     */
+    private final long[] recent = new long[RECENT];
 
     private long recentNumber = -1;
     private long recentAt;
@@ -66,6 +69,7 @@ final class DirtyBits {
         this.shift = shift;
         bytes = memory.bytes();
         chunksAt = chunksAt(limit);
+        forgetRecent();
         if (fresh) {
             bytes.set(LONG, USED, 0);
             bytes.set(LONG, OVERFLOW, 0);
@@ -129,7 +133,7 @@ final class DirtyBits {
         long last = (iova + length - 1) >>> shift;
         if (first != last) {
             markAll(first, last);
-        } else if (first != recentPage || first == NO_PAGE) {
+        } else if (recent[(int) first & (RECENT - 1)] != first) {
             markOne(first);
         }
     }
@@ -139,7 +143,7 @@ final class DirtyBits {
         if (number != recentNumber && !select(number)) {
             return;
         }
-        recentPage = page;
+        recent[(int) page & (RECENT - 1)] = page;
         set(recentAt + ((page >>> 3) & (CHUNK_BYTES - 8)), 1L << page);
         // what is announced here may not be written before
         VarHandle.storeStoreFence();
@@ -239,7 +243,7 @@ final class DirtyBits {
 
     /** Forgets pages {@code from} to {@code to} of a chunk, counted from its start. */
     void forget(int chunk, int from, int to) {
-        recentPage = NO_PAGE;
+        forgetRecent();
         int first = from >>> 6;
         int last = to >>> 6;
         int saved = first; // what is zero needs no undoing
@@ -254,6 +258,12 @@ final class DirtyBits {
                 }
                 bytes.set(LONG, at, after);
             }
+        }
+    }
+
+    private void forgetRecent() {
+        for (int i = 0; i < RECENT; i++) {
+            recent[i] = i ^ 1; // whose place is not here
         }
     }
 
