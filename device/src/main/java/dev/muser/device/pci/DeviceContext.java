@@ -42,6 +42,7 @@ public final class DeviceContext {
     private @Nullable GuestMemory memory;
     private @Nullable PciMigration migration;
     private InterruptPin pin = InterruptPin.NONE;
+    private boolean automasked = true;
     private boolean resettable = true;
     private boolean resetOnLostClient = true;
     private boolean repeatable;
@@ -173,6 +174,17 @@ public final class DeviceContext {
         requireOpen();
         pin = on;
         return interrupts.interrupt(0);
+    }
+
+    /**
+     * Has INTx signalled each time that it is asserted, whether or not the client has unmasked it
+     * since ({@code VFIO_IRQ_INFO_AUTOMASKED} is not set), as libvfio-user's devices do: for
+     * clients that never unmask. What is asserted already is not signalled again.
+     */
+    public DeviceContext intxSignalsAlways() {
+        requireOpen();
+        automasked = false;
+        return this;
     }
 
     /**
@@ -346,6 +358,7 @@ public final class DeviceContext {
         header.seal(bars, rom, pin);
         interrupts.seal(
                 pin != InterruptPin.NONE,
+                automasked,
                 Objects.requireNonNullElseGet(error, () -> new NotificationIrq("ERR", false, loop)),
                 Objects.requireNonNullElseGet(
                         request, () -> new NotificationIrq("REQ", false, loop)),

@@ -278,6 +278,30 @@ public final class GuestMemory {
     }
 
     /**
+     * As {@link #read}, but asks the client, also for memory that it shares: what a device that is
+     * there to test clients does. The range lies in mapped memory all the same.
+     */
+    public void readByMessage(long iova, MemorySegment into, DmaCompletion completion) {
+        moveByMessage(iova, into, true, completion);
+    }
+
+    /** As {@link #write}, by message as {@link #readByMessage}. */
+    public void writeByMessage(long iova, MemorySegment from, DmaCompletion completion) {
+        moveByMessage(iova, from, false, completion);
+    }
+
+    private void moveByMessage(
+            long iova, MemorySegment buffer, boolean read, DmaCompletion completion) {
+        long length = buffer.byteSize();
+        int error = length == 0 ? 0 : checkRange(iova, length, read);
+        if (length == 0 || error != 0) {
+            completion.done(error);
+        } else {
+            port.move(iova, buffer, read, completion);
+        }
+    }
+
+    /**
      * Hot. Returns the bytes themselves, to use without a copy: only where all of the range lies in
      * one mapping, and is shared in such a way that the client cannot take it away.
      *

@@ -71,6 +71,7 @@ final class Interrupts {
     /** Ends the declarations. */
     void seal(
             boolean pin,
+            boolean automasked,
             NotificationIrq error,
             NotificationIrq request,
             ConfigSpace config,
@@ -88,7 +89,7 @@ final class Interrupts {
                         "interrupt %d: the device has %d vectors".formatted(vector, vectors));
             }
         }
-        intx = new IntxIrq(pin, config, state, this, loop);
+        intx = new IntxIrq(pin, automasked, config, state, this, loop);
         msi = new MessageIrqs("MSI", "pci.msi", messages, state, loop);
         msix = new MessageIrqs("MSI-X", "pci.msix", table, state, loop);
         indexes[Irq.INTX] = intx;

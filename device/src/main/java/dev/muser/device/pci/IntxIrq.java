@@ -2,10 +2,12 @@ package dev.muser.device.pci;
 
 import dev.muser.device.EventLoop;
 import dev.muser.device.IrqInfo;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The INTx line. It has a level; delivery masks it until the client unmasks ({@code AUTOMASKED}),
- * and if it is still asserted then, it is delivered again.
+ * and if it is still asserted then, it is delivered again. Or it is delivered once each time that
+ * it is asserted, and masked by the client alone.
  */
 final class IntxIrq extends IrqIndex {
     private static final int COMMAND = 0x04;
@@ -17,21 +19,26 @@ final class IntxIrq extends IrqIndex {
     private final Interrupts interrupts;
     private final StateField masked;
 
+    /** Whether this assertion has been delivered; null when delivery masks. */
+    private final @Nullable StateField delivered;
+
     IntxIrq(
             boolean present,
+            boolean automasked,
             ConfigSpace config,
             DeviceState state,
             Interrupts interrupts,
             EventLoop loop) {
         super(
                 "INTx",
-                new IrqInfo(present ? 1 : 0, true, true, true, false),
+                new IrqInfo(present ? 1 : 0, true, true, automasked, false),
                 "pci.intx",
                 state,
                 loop);
         this.config = config;
         this.interrupts = interrupts;
         masked = state.field("pci.intx.masked", Width.U8);
+        delivered = automasked ? null : state.field("pci.intx.delivered", Width.U8);
     }
 
     /** Hot. Brings the status register up to date, and delivers if that is due. */
@@ -45,12 +52,17 @@ final class IntxIrq extends IrqIndex {
         if (shown != status) {
             config.set(STATUS, Width.U16, shown);
         }
+        var once = delivered;
+        if (!asserted && once != null) {
+            once.set(0);
+        }
         if (asserted
                 && triggers.any()
                 && masked.get() == 0
+                && (once == null || once.get() == 0)
                 && (config.get(COMMAND, Width.U16) & COMMAND_INTX_DISABLE) == 0) {
             // first masked, then signalled: the client may unmask at once
-            masked.set(1);
+            (once == null ? masked : once).set(1);
             triggers.signal(0);
         }
     }
@@ -74,5 +86,8 @@ final class IntxIrq extends IrqIndex {
     @Override
     void forget() {
         masked.set(0);
+        if (delivered != null) {
+            delivered.set(0);
+        }
     }
 }

@@ -116,6 +116,30 @@ class DirtyLogTest extends GuestMemoryFixture {
         assertThat(report(0x10000, 0x20000, PAGE)).isEqualTo(pages(2, 15));
     }
 
+    /** As a device does that is there to test clients. */
+    @Test
+    void shouldNotLogSharedMemoryThatIsWrittenByMessage() {
+        var port = new FakePort(0x40000);
+        memory.attach(port);
+        start();
+        var outcome = new Outcome();
+        buffer.set(ValueLayout.JAVA_BYTE, 0, (byte) 7);
+        memory.writeByMessage(0x12000, buffer.asSlice(0, 16), outcome);
+        assertThat(port.pending()).isEqualTo(1);
+        port.answer();
+        assertThat(outcome.errno()).isZero();
+        assertThat(port.memory[0x12000]).isEqualTo((byte) 7);
+        var read = new Outcome();
+        memory.readByMessage(0x12000, buffer.asSlice(32, 1), read);
+        port.answer();
+        assertThat(read.errno()).isZero();
+        assertThat(buffer.get(ValueLayout.JAVA_BYTE, 32)).isEqualTo((byte) 7);
+        var nowhere = new Outcome();
+        memory.readByMessage(0x40000, buffer.asSlice(32, 1), nowhere);
+        assertThat(nowhere.errno()).isEqualTo(Errno.EFAULT);
+        assertThat(report()).isEqualTo(pages());
+    }
+
     @Test
     void shouldLogEachWayToWrite() {
         start();

@@ -137,4 +137,31 @@ class IntxTest extends InterruptFixture {
         fixture.loop.turn();
         assertThat(signals(line)).isEqualTo(1);
     }
+
+    /** For clients that never unmask, such as those of libvfio-user. */
+    @Test
+    void shouldDeliverEachAssertionOfALineThatDeliveryDoesNotMask() {
+        var interrupts = new Interrupt[1];
+        try (var other =
+                DeviceFixture.of(context -> interrupts[0] = context.intxSignalsAlways().intx())) {
+            var interrupt = interrupts[0];
+            assertThat(other.device.irqInfo(Irq.INTX).autoMasked()).isFalse();
+            interrupt.raise();
+            var line = other.install(Irq.INTX, 0);
+            assertThat(signals(line)).as("raised before").isEqualTo(1);
+            interrupt.post();
+            other.writeConfig(0x04, 2, 0);
+            other.device.setIrqs(Irq.INTX, IrqAction.UNMASK, 0, 1);
+            assertThat(signals(line)).as("still the same").isZero();
+            interrupt.lower();
+            interrupt.raise();
+            assertThat(signals(line)).isEqualTo(1);
+            other.device.setIrqs(Irq.INTX, IrqAction.MASK, 0, 1);
+            interrupt.lower();
+            interrupt.raise();
+            assertThat(signals(line)).as("masked by the client").isZero();
+            other.device.setIrqs(Irq.INTX, IrqAction.UNMASK, 0, 1);
+            assertThat(signals(line)).isEqualTo(1);
+        }
+    }
 }
