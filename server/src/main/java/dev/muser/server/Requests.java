@@ -332,10 +332,13 @@ final class Requests {
 
     private void attach(Limits agreedLimits, ClientKind kind) {
         regionCount = device.info().regions();
-        maxTransfer = agreedLimits.maxTransfer();
+        // libvfio-user's client names 1024, for what it is asked, and reads 12 KiB of a region
+        maxTransfer = options.maxTransfer();
         var channel =
                 new DmaChannel(
-                        session.dmaOutput(), maxTransfer, keep == null ? null : keep.dmaIds());
+                        session.dmaOutput(),
+                        agreedLimits.maxTransfer(),
+                        keep == null ? null : keep.dmaIds());
         dma = channel;
         descriptions = new Descriptions(device, replies, agreedLimits);
         interrupts = new Interrupts(device, replies);
