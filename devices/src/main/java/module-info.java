@@ -10,4 +10,5 @@ module dev.muser.devices {
     exports dev.muser.devices.nvme;
     exports dev.muser.devices.storage;
     exports dev.muser.devices.storage.nbd;
+    exports dev.muser.devices.timer;
 }

@@ -4,6 +4,7 @@ import dev.muser.devices.conformance.Conformance;
 import dev.muser.devices.edu.Edu;
 import dev.muser.devices.idio16.Idio16;
 import dev.muser.devices.idio16.InputPattern;
+import dev.muser.devices.timer.TimerDevice;
 import java.util.List;
 import java.util.Optional;
 
@@ -38,7 +39,12 @@ public final class Devices {
                                             InputPattern::isName)),
                             values ->
                                     ctx -> new Idio16(ctx, InputPattern.of(values.text("inputs")))),
-                    NvmeModel.MODEL);
+                    NvmeModel.MODEL,
+                    DeviceModel.of(
+                            "timer",
+                            "expires at a time, with an interrupt and DMA: what libvfio-user's"
+                                    + " sample client expects",
+                            TimerDevice::new));
 
     private Devices() {}
 

@@ -12,6 +12,9 @@ import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
 import dev.muser.devices.nvme.NvmeOptions;
 import dev.muser.devices.storage.MemoryStorage;
+import dev.muser.devices.timer.TimerDevice;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -54,6 +57,23 @@ class ShippedDevicesRestartTest {
             assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
             assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
         }
+    }
+
+    @Test
+    void shouldFindNothingInATimer() {
+        var summaries = new ArrayList<RestartSummary>();
+        for (int seed = 1; seed <= SEEDS; seed++) {
+            var clock = InstantSource.fixed(Instant.ofEpochSecond(1000));
+            summaries.add(
+                    RestartCheck.of(ctx -> new TimerDevice(ctx, clock))
+                            .generator(() -> new VfioRequests(0, 1, 999, 1000, 1001, -1))
+                            .seed(seed)
+                            .run());
+        }
+        assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
+        assertThat(sum(summaries, RestartSummary::deathsAtWork)).isPositive();
+        assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
+        assertThat(sum(summaries, RestartSummary::messages)).isPositive();
     }
 
     @Test
