@@ -6,12 +6,16 @@ import dev.muser.client.ClientOptions;
 import dev.muser.client.DmaMemory;
 import dev.muser.client.PciFunction;
 import dev.muser.client.RemoteDevice;
+import dev.muser.device.DirtyLog;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.Irq;
 import dev.muser.server.ServerOptions;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -81,6 +85,13 @@ class FaultPointTest {
         return died;
     }
 
+    /** Whether the device has written a page since the last time. */
+    private static boolean isDirty(DirtyLog log, long iova) {
+        var bitmap = Arena.ofAuto().allocate(8);
+        log.report(iova, 4096, 4096, bitmap, 0);
+        return bitmap.get(ValueLayout.JAVA_LONG, 0) == 1;
+    }
+
     private static void script(Path socket, boolean twin) {
         var options = ClientOptions.DEFAULTS.withTwinSocket(twin).withTimeout(PATIENCE);
         try (var device = RemoteDevice.connect(socket, options);
@@ -96,7 +107,12 @@ class FaultPointTest {
             bar.write64(Ledger.RAISE, 1);
             assertThat(interrupt.await(PATIENCE)).isBetween(1L, 2L);
             try (var buffer = function.dma().allocate(4096)) {
+                var log = Objects.requireNonNull(device.dirtyLog());
+                log.start(4096, List.of());
                 bar.write64(Ledger.DMA, buffer.iova(16));
+                assertThat(isDirty(log, buffer.iova())).isTrue();
+                assertThat(isDirty(log, buffer.iova())).isFalse();
+                log.stop();
                 assertThat(bar.read64(Ledger.WRITTEN)).isEqualTo(1);
                 assertThat(buffer.segment().get(ValueLayout.JAVA_LONG, 16)).isEqualTo(4);
                 assertThat(bar.read64(Ledger.POP)).isEqualTo(100);
