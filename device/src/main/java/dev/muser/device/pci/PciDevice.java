@@ -226,6 +226,7 @@ public final class PciDevice implements VfioDevice {
     @Override
     public void detach() {
         if (!attached) {
+            memory.log().stop(); // of a session that a process before this one had
             return;
         }
         attached = false;

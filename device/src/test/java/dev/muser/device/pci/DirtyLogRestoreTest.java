@@ -38,6 +38,14 @@ class DirtyLogRestoreTest {
 
     /** The first process, or one after it: the state is as the last commit left it. */
     private PciDevice start() {
+        var made = restart();
+        made.attach(null);
+        made.mapDma(0, 64 * PAGE, DmaAccess.READ_WRITE, file.duplicate(), 0);
+        return made;
+    }
+
+    /** The same without a client. */
+    private PciDevice restart() {
         var before = segment;
         var next =
                 before == null
@@ -55,8 +63,6 @@ class DirtyLogRestoreTest {
                         new ManualLoop(),
                         new DeviceHome(next, store, journal, null));
         next.ready();
-        made.attach(null);
-        made.mapDma(0, 64 * PAGE, DmaAccess.READ_WRITE, file.duplicate(), 0);
         device = made;
         return made;
     }
@@ -167,6 +173,16 @@ class DirtyLogRestoreTest {
         third.detach();
         commit();
         assertThat(start().dirtyLog().isOn()).isFalse();
+    }
+
+    @Test
+    void shouldBeOffWhenTheClientIsLostWithTheProcess() {
+        start().dirtyLog().start(PAGE, List.of());
+        commit();
+        var next = restart();
+        assertThat(next.dirtyLog().isOn()).isTrue();
+        next.detach();
+        assertThat(next.dirtyLog().isOn()).isFalse();
     }
 
     @Test
