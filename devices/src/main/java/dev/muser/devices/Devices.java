@@ -42,8 +42,7 @@ public final class Devices {
                     NvmeModel.MODEL,
                     DeviceModel.of(
                             "timer",
-                            "expires at a time, with an interrupt and DMA: what libvfio-user's"
-                                    + " sample client expects",
+                            "a timer with INTx and DMA, which libvfio-user's sample client drives",
                             TimerDevice::new));
 
     private Devices() {}
