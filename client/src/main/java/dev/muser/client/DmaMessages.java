@@ -50,7 +50,9 @@ final class DmaMessages {
 
     void unmap(long iova, long size) {
         unmap(0, iova, size);
-        mapped.remove(iova);
+        if (!mapped.remove(iova, size)) {
+            mapped.keySet().removeIf(each -> Long.compareUnsigned(each - iova, size) < 0);
+        }
     }
 
     /** By one message where the server knows it (libvfio-user and QEMU do), else one by one. */

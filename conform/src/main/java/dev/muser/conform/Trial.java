@@ -245,7 +245,11 @@ final class Trial implements AutoCloseable {
 
     /** Requires an error reply, and recommends this number. */
     void refusedAs(int errno, int command, Bytes payload, Fd... fds) {
-        var reply = refused(command, payload, fds);
+        preferErrno(errno, refused(command, payload, fds));
+    }
+
+    /** Recommends this number in an error reply. */
+    void preferErrno(int errno, Message reply) {
         prefer(
                 reply.errno() == errno,
                 Errno.name(errno),

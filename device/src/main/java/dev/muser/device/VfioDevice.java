@@ -103,9 +103,12 @@ public interface VfioDevice extends AutoCloseable {
     void mapDma(long iova, long size, DmaAccess access, @Nullable Fd file, long offset);
 
     /**
-     * Ends a mapping: afterwards the device no longer touches that memory.
+     * Ends all mappings in a range: afterwards the device no longer touches that memory. As with
+     * the kernel's VFIO, the range may have gaps, and cuts no mapping in two ({@code
+     * VFIO_IOMMU_UNMAP_DMA}).
      *
-     * @throws VfioException ENOENT when address and size are not those of one mapping
+     * @throws VfioException ENOENT when there is no mapping in the range, or one that is not wholly
+     *     in it; then nothing has changed
      */
     void unmapDma(long iova, long size);
 

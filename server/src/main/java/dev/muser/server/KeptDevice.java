@@ -72,9 +72,9 @@ final class KeptDevice implements VfioDevice {
 
     @Override
     public void unmapDma(long iova, long size) {
-        if (!mappings.removeLost(iova, size)) {
+        if (!mappings.removeLost(iova, size) || mappings.hasAny(iova, size)) {
             device.unmapDma(iova, size);
-            mappings.remove(iova);
+            mappings.remove(iova, size);
         }
     }
 

@@ -99,8 +99,26 @@ final class KeptMappings {
         return unused++;
     }
 
-    /** Notes that a mapping has gone. */
-    void remove(long iova) {
+    /** Whether a mapping that was made begins in that range. */
+    boolean hasAny(long iova, long size) {
+        return slots.containsKey(iova)
+                || slots.keySet().stream().anyMatch(at -> isIn(at, iova, size));
+    }
+
+    /** Notes that the mappings in a range have gone. */
+    void remove(long iova, long size) {
+        Integer slot = slots.get(iova);
+        if (slot != null && area.getLong((long) slot * ENTRY + 8) == size) {
+            remove(iova);
+        } else {
+            slots.keySet().stream()
+                    .filter(at -> isIn(at, iova, size))
+                    .toList()
+                    .forEach(this::remove);
+        }
+    }
+
+    private void remove(long iova) {
         Integer slot = slots.remove(iova);
         if (slot != null) {
             drop(slot);
@@ -109,9 +127,19 @@ final class KeptMappings {
         }
     }
 
-    /** Notes that a mapping has gone that could not be made again; returns whether it was one. */
+    private static boolean isIn(long address, long iova, long size) {
+        return Long.compareUnsigned(address - iova, size) < 0;
+    }
+
+    /**
+     * Notes that mappings in a range have gone that could not be made again; returns whether there
+     * were any.
+     */
     boolean removeLost(long iova, long size) {
-        return lost.remove(iova, size);
+        return lost.entrySet()
+                .removeIf(each ->
+                        isIn(each.getKey(), iova, size)
+                                && each.getValue() <= size - (each.getKey() - iova));
     }
 
     /** Notes that all mappings have gone. */

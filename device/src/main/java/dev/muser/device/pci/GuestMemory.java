@@ -47,6 +47,8 @@ public final class GuestMemory {
     /** {@link #readNow} and {@link #writeNow} cannot: the client has to be asked by message. */
     public static final int BY_MESSAGE = -1;
 
+    private static final String NOT_MAPPED = "is not mapped, or not just as mappings end";
+
     private final int maxMappings;
     private final long maxMappingSize;
     private final MappingTable table = new MappingTable();
@@ -193,12 +195,35 @@ public final class GuestMemory {
 
     /** Unmaps; see {@link dev.muser.device.VfioDevice#unmapDma}. */
     void unmap(long iova, long size) {
-        var mapping = table.floor(iova);
-        if (mapping == null || mapping.iova != iova || mapping.size != size) {
-            throw refused(Errno.ENOENT, "is not mapped, not as such", iova, size);
+        var first = table.floor(iova);
+        if (first != null && first.iova == iova && first.size == size) {
+            remove(first);
+            return;
         }
+        long last = iova + size - 1;
+        if (size == 0
+                || Long.compareUnsigned(last, iova) < 0
+                || (first != null && first.iova != iova && first.contains(iova))) {
+            throw refused(Errno.ENOENT, NOT_MAPPED, iova, size);
+        }
+        var highest = within(iova, last);
+        if (highest == null || Long.compareUnsigned(highest.last(), last) > 0) {
+            throw refused(Errno.ENOENT, NOT_MAPPED, iova, size);
+        }
+        for (var mapping = highest; mapping != null; mapping = within(iova, last)) {
+            remove(mapping);
+        }
+    }
+
+    /** Returns the last mapping that begins in that range, or null. */
+    private @Nullable DmaMapping within(long first, long last) {
+        var mapping = table.floor(last);
+        return mapping == null || Long.compareUnsigned(mapping.iova, first) < 0 ? null : mapping;
+    }
+
+    private void remove(DmaMapping mapping) {
         try {
-            listener.unmapping(iova, size);
+            listener.unmapping(mapping.iova, mapping.size);
         } finally {
             table.remove(mapping);
             forget(mapping);

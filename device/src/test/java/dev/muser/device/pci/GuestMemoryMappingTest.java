@@ -110,11 +110,31 @@ class GuestMemoryMappingTest extends GuestMemoryFixture {
     }
 
     @Test
+    void shouldUnmapAllMappingsInARange() {
+        for (long iova : new long[] {0x1000, 0x2000, 0x4000, 0x6000}) {
+            memory.map(iova, 0x1000, DmaAccess.READ, sealed(0x1000), 0);
+        }
+        refused(Errno.ENOENT, () -> memory.unmap(0x1000, 0x3800));
+        refused(Errno.ENOENT, () -> memory.unmap(0x1800, 0x4000));
+        assertThat(memory.mappings()).isEqualTo(4);
+        memory.unmap(0, 0x6000);
+        assertThat(memory.mappings()).isOne();
+        assertThat(read(0x4000, 8)).isEqualTo(Errno.EFAULT);
+        assertThat(read(0x6000, 8)).isZero();
+        memory.map(-0x1000, 0x1000, DmaAccess.READ, sealed(0x1000), 0);
+        memory.unmap(0x5000, -0x5000);
+        assertThat(memory.mappings()).isZero();
+    }
+
+    @Test
     void shouldUnmapWholeMappingsOnly() {
         memory.map(0x1000, 0x2000, DmaAccess.READ, sealed(0x2000), 0);
         refused(Errno.ENOENT, () -> memory.unmap(0x1000, 0x1000));
         refused(Errno.ENOENT, () -> memory.unmap(0x2000, 0x1000));
-        refused(Errno.ENOENT, () -> memory.unmap(0, 0x4000));
+        refused(Errno.ENOENT, () -> memory.unmap(0, 0x2000));
+        refused(Errno.ENOENT, () -> memory.unmap(0x1000, 0));
+        refused(Errno.ENOENT, () -> memory.unmap(0x1000, -0x800));
+        refused(Errno.ENOENT, () -> memory.unmap(0x3000, 0x1000));
         assertThat(read(0x1000, 8)).isZero();
         memory.unmap(0x1000, 0x2000);
         assertThat(read(0x1000, 8)).isEqualTo(Errno.EFAULT);
