@@ -23,6 +23,7 @@ public final class MemoryFile {
     private static final int MFD_HUGETLB = 4;
     private static final int MFD_HUGE_2MB = 21 << 26;
     private static final int PUNCH_HOLE_KEEP_SIZE = 3;
+    private static final int SEEK_DATA = 3;
     private static final int F_ADD_SEALS = 1033;
     private static final int F_GET_SEALS = 1034;
 
@@ -82,6 +83,19 @@ public final class MemoryFile {
                         length,
                         0,
                         0));
+    }
+
+    /**
+     * Returns the first byte from {@code from} on that has a page, so that others are skipped,
+     * which are all zero; {@code limit} when there is none before ({@code lseek(2)}, SEEK_DATA).
+     */
+    public static long nextData(Fd fd, long from, long limit) {
+        long found = Syscall.call(Syscall.LSEEK, fd.number(), from, SEEK_DATA);
+        return found < 0 ? withoutHoles(found, from, limit) : Math.min(found, limit);
+    }
+
+    private static long withoutHoles(long error, long from, long limit) {
+        return error == -Errno.ENXIO ? limit : from; // a file that cannot tell has no holes
     }
 
     /** Adds {@code SEAL_*} bits. */

@@ -23,6 +23,7 @@ final class Syscall {
     static final int MMAP = 9;
     static final int MUNMAP = 11;
     static final int IOCTL = 16;
+    static final int LSEEK = 8;
     static final int PREAD64 = 17;
     static final int PWRITE64 = 18;
     static final int MADVISE = 28;
