@@ -12,9 +12,20 @@ public interface Migration {
     MigrationState state();
 
     /**
+     * Prepares for {@link #moveTo}, which must not wait for what a device still has under way
+     * elsewhere, such as requests to a disk; called again, after a while, until it is true.
+     *
+     * @return whether {@link #moveTo} can be called: it works, or will not work soon
+     */
+    default boolean prepare(MigrationState target) {
+        return true;
+    }
+
+    /**
      * Goes to a state by the shortest way that VFIO allows.
      *
-     * @throws VfioException EINVAL when there is none; the state is the last one reached
+     * @throws VfioException EINVAL when there is none, EBUSY when the device cannot stand still;
+     *     the state is the last one reached
      */
     void moveTo(MigrationState target);
 

@@ -3,6 +3,8 @@ package dev.muser.device.pci;
 import dev.muser.device.ClientKind;
 import dev.muser.device.DmaAccess;
 import dev.muser.device.ResetKind;
+import java.util.List;
+import java.util.Map;
 
 /**
  * A PCI device, as its author writes it. Its constructor takes a {@link DeviceContext} and declares
@@ -40,8 +42,44 @@ public interface Device {
      * <p>Begin as the request did that asked for it, by a task or a timer of the loop, and do no
      * more here. What the state does not tell has happened at most once and perhaps not at all;
      * interrupts and DMA may be repeated. The testkit's {@code RestartCheck} tells what is missing.
+     *
+     * <p>A device to which another one has been migrated is told so too: it has been reset, and its
+     * state is the other's.
      */
     default void restored() {}
+
+    /**
+     * The device is to stand still, since it is about to be migrated: begin nothing more that goes
+     * on outside of the loop's thread, such as requests to a storage. What is under way there may
+     * end meanwhile. Called again until it says that nothing is; then nothing on its loop runs
+     * before {@link #resume}, and of the device itself only what registers do. What it has begun on
+     * the loop, timers too, waits by itself.
+     *
+     * @return whether nothing is under way outside of the loop's thread
+     */
+    default boolean quiesce() {
+        return true;
+    }
+
+    /**
+     * The device goes on, after {@link #quiesce}, or, at the far side of a migration, after {@link
+     * #restored}.
+     */
+    default void resume() {}
+
+    /**
+     * Returns what has to be the same at both ends of a migration, besides PCI's identifiers and
+     * the BARs, as printable ASCII: options that make a difference, such as a serial number or a
+     * size. Keys have no spaces.
+     */
+    default Map<String, String> traits() {
+        return Map.of();
+    }
+
+    /** Returns memory beside the state and the BARs that moves with the device when it migrates. */
+    default List<MovedMemory> movedMemory() {
+        return List.of();
+    }
 
     /** Client memory has become reachable. */
     default void dmaMapped(long iova, long size, DmaAccess access) {}

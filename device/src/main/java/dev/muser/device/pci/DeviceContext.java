@@ -9,7 +9,9 @@ import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import dev.muser.service.DescriptorStore;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +27,11 @@ import org.jspecify.annotations.Nullable;
 public final class DeviceContext {
     private static final int COMMAND_MASTER = 0x4;
 
-    private final EventLoop loop;
+    private final DeviceLoop loop;
+
+    /** For what is about the client, not the device: it goes on while the device stands still. */
+    private final EventLoop clientLoop;
+
     private final DeviceState state = new DeviceState();
     private final ConfigSpace config = new ConfigSpace();
     private final CapabilityList capabilities = new CapabilityList(config);
@@ -40,7 +46,7 @@ public final class DeviceContext {
     private @Nullable NotificationIrq request;
     private @Nullable ExpansionRom rom;
     private @Nullable GuestMemory memory;
-    private @Nullable PciMigration migration;
+    private @Nullable MigrationStream migration;
     private InterruptPin pin = InterruptPin.NONE;
     private boolean automasked = true;
     private boolean resettable = true;
@@ -51,7 +57,8 @@ public final class DeviceContext {
     private boolean sealed;
 
     DeviceContext(EventLoop loop, DescriptorStore store) {
-        this.loop = loop;
+        clientLoop = loop;
+        this.loop = new DeviceLoop(loop);
         this.store = store.under("own.");
         barMemory = new BarMemory(store);
     }
@@ -201,7 +208,7 @@ public final class DeviceContext {
     public ClientSignal errorSignal() {
         if (error == null) {
             requireOpen();
-            error = new NotificationIrq("ERR", true, loop);
+            error = new NotificationIrq("ERR", true, clientLoop);
         }
         return new ClientSignal(error);
     }
@@ -210,18 +217,21 @@ public final class DeviceContext {
     public ClientSignal requestSignal() {
         if (request == null) {
             requireOpen();
-            request = new NotificationIrq("REQ", true, loop);
+            request = new NotificationIrq("REQ", true, clientLoop);
         }
         return new ClientSignal(request);
     }
 
-    /** Gives the device migration. */
+    /**
+     * Has the device migrate in the author's own way. Without this the stream is made from the
+     * device's state and memory ({@link Device#movedMemory}), and there is nothing to do.
+     */
     public DeviceContext migration(MigrationStream stream) {
         requireOpen();
         if (migration != null) {
             throw new IllegalArgumentException("migration is declared twice");
         }
-        migration = new PciMigration(stream, state);
+        migration = stream;
         return this;
     }
 
@@ -330,6 +340,11 @@ public final class DeviceContext {
         return loop;
     }
 
+    /** As {@link #loop}. */
+    DeviceLoop deviceLoop() {
+        return loop;
+    }
+
     /**
      * Hot. Returns whether the driver lets the device do DMA (bus master enable). Muser does not
      * enforce it: user-space drivers do without.
@@ -359,12 +374,13 @@ public final class DeviceContext {
         interrupts.seal(
                 pin != InterruptPin.NONE,
                 automasked,
-                Objects.requireNonNullElseGet(error, () -> new NotificationIrq("ERR", false, loop)),
                 Objects.requireNonNullElseGet(
-                        request, () -> new NotificationIrq("REQ", false, loop)),
+                        error, () -> new NotificationIrq("ERR", false, clientLoop)),
+                Objects.requireNonNullElseGet(
+                        request, () -> new NotificationIrq("REQ", false, clientLoop)),
                 config,
                 state,
-                loop);
+                clientLoop);
         config.seal(state);
     }
 
@@ -393,8 +409,14 @@ public final class DeviceContext {
         return barMemory;
     }
 
-    @Nullable PciMigration migration() {
+    /** Returns the author's own stream, or null. */
+    @Nullable MigrationStream migration() {
         return migration;
+    }
+
+    /** Returns the BARs that there are, in order. */
+    List<Bar> bars() {
+        return Arrays.stream(bars).filter(Objects::nonNull).map(Objects::requireNonNull).toList();
     }
 
     boolean isRepeatable() {

@@ -2,11 +2,14 @@ package dev.muser.device.pci;
 
 import dev.muser.device.state.DeviceHome;
 import dev.muser.device.state.StateArea;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +33,10 @@ public final class DeviceState {
 
     private final Map<String, StateLayout.Entry> entries = new LinkedHashMap<>();
     private final List<StateArray> arrays = new ArrayList<>();
+
+    /** Fields that are not about the device: those of its client, and of a migration. */
+    private final Set<String> session = new HashSet<>();
+
     private long size;
     private @Nullable MemorySegment memory;
 
@@ -75,6 +82,53 @@ public final class DeviceState {
         }
         size = offset + length;
         return offset;
+    }
+
+    /** Says that a field is about the session: it survives a restart and does not migrate. */
+    void ofSession(String name) {
+        session.add(name);
+    }
+
+    /** As {@link #layout}, of those fields that migrate, at the places where they are. */
+    StateLayout movedLayout() {
+        var moved = entries.values().stream().filter(e -> !session.contains(e.name())).toList();
+        return new StateLayout(moved, size);
+    }
+
+    /** Copies the fields that migrate to memory of the size of {@link #movedLayout}. */
+    void copyMoved(MemorySegment into) {
+        var layout = movedLayout();
+        into.fill((byte) 0);
+        var fields = layout.format(into);
+        for (var e : layout.entries()) {
+            MemorySegment.copy(memory(), e.offset(), fields, e.offset(), e.length());
+        }
+    }
+
+    /** Makes the fields that migrate zero. */
+    void clearMoved() {
+        for (var e : movedLayout().entries()) {
+            for (long at = 0; at < e.length(); at += StateArray.ZEROS.byteSize()) {
+                long count = Math.min(StateArray.ZEROS.byteSize(), e.length() - at);
+                storeBytes(e.offset() + at, StateArray.ZEROS, 0, count);
+            }
+        }
+    }
+
+    /**
+     * Takes the fields of another device, or build: those of the same name.
+     *
+     * @throws dev.muser.device.state.StateMismatchException when one is not known here, or of
+     *     another length; nothing has been changed
+     */
+    void restoreMoved(MemorySegment from) {
+        var layout = movedLayout();
+        var fresh = Arena.ofAuto().allocate(size, 8);
+        MemorySegment.copy(memory(), 0, fresh, 0, size);
+        layout.restore(from, fresh);
+        for (var e : layout.entries()) {
+            storeBytes(e.offset(), fresh, e.offset(), e.length());
+        }
     }
 
     /** Returns how the declared fields lie in memory. */

@@ -7,6 +7,8 @@ import dev.muser.device.VfioException;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>EFAULT: not mapped, or the client has taken the memory away;
  *   <li>EACCES: mapped without the right to be read, or written;
  *   <li>ECONNRESET: the client is gone;
- *   <li>EBUSY: tens of thousands of transfers wait for the client to answer;
+ *   <li>EBUSY: tens of thousands of transfers wait for the client to answer; of what is moved at
+ *       once or not at all, that the device stands still, to be migrated;
  *   <li>what the client says, for memory that it has to be asked for.
  * </ul>
  *
@@ -63,6 +66,11 @@ public final class GuestMemory {
 
     /** Where writes are marked; null when they are not logged. */
     private @Nullable DirtyBits dirty;
+
+    /** Of a device that stands still. */
+    private final Queue<Runnable> waiting = new ArrayDeque<>();
+
+    private boolean stopped;
 
     /** Changes when a mapping goes, so that what was found before is looked up again. */
     private long generation;
@@ -128,13 +136,29 @@ public final class GuestMemory {
         port.attach(newPort);
     }
 
+    /** The device stands still: transfers that begin or end now do so later. */
+    void stop() {
+        stopped = true;
+        port.stop();
+    }
+
+    void go() {
+        stopped = false;
+        port.go();
+        for (var move = waiting.poll(); move != null; move = waiting.poll()) {
+            move.run();
+        }
+    }
+
     /** Ends a session: transfers under way complete with ECONNRESET, then all memory goes. */
     void detach() {
+        stopped = false;
         try {
             port.detach();
         } finally {
             try {
                 unmapAll();
+                go(); // finds nothing mapped
             } finally {
                 log.stop();
             }
@@ -385,6 +409,9 @@ public final class GuestMemory {
         if (count == 0) {
             return 0;
         }
+        if (stopped) {
+            return Errno.EBUSY;
+        }
         var mapping = at(iova);
         if (mapping != null && mapping.file != null && mapping.containsFrom(iova, count)) {
             int error = check(mapping, read);
@@ -407,6 +434,10 @@ public final class GuestMemory {
 
     private void move(long iova, MemorySegment buffer, boolean read, DmaCompletion completion) {
         long length = buffer.byteSize();
+        if (stopped) {
+            waiting.add(() -> move(iova, buffer, read, completion));
+            return;
+        }
         if (length == 0) {
             completion.done(0);
             return;

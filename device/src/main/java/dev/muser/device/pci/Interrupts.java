@@ -189,6 +189,16 @@ final class Interrupts {
         update();
     }
 
+    /** The device stands still: what is due is kept for later. Or it goes on. */
+    void stopped(boolean now) {
+        for (var index : indexes) {
+            index.stopped(now);
+        }
+        if (!now && !held) {
+            update();
+        }
+    }
+
     /** Eventfds were installed or removed. */
     void installed() {
         if (!held) {

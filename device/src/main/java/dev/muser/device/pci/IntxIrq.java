@@ -39,6 +39,7 @@ final class IntxIrq extends IrqIndex {
         this.interrupts = interrupts;
         masked = state.field("pci.intx.masked", Width.U8);
         delivered = automasked ? null : state.field("pci.intx.delivered", Width.U8);
+        state.ofSession("pci.intx.masked");
     }
 
     /** Hot. Brings the status register up to date, and delivers if that is due. */
@@ -57,6 +58,7 @@ final class IntxIrq extends IrqIndex {
             once.set(0);
         }
         if (asserted
+                && !stopped()
                 && triggers.any()
                 && masked.get() == 0
                 && (once == null || once.get() == 0)

@@ -29,6 +29,8 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
     /** A session is being built up again: nothing goes out before all of it is there. */
     private boolean held;
 
+    private boolean stopped;
+
     /** An index that cannot be masked. */
     IrqIndex(String name, IrqInfo info, EventLoop loop) {
         this.name = name;
@@ -52,6 +54,15 @@ abstract sealed class IrqIndex permits IntxIrq, MessageIrqs, NotificationIrq {
         masking = present ? new TakenSignal(state, prefix + ".masking") : null;
         unmasking = present ? new TakenSignal(state, prefix + ".unmasking") : null;
         triggers = new EventFdTable(info.count());
+    }
+
+    /** Hot. Whether the device stands still, and signals nothing. */
+    final boolean stopped() {
+        return stopped;
+    }
+
+    final void stopped(boolean now) {
+        stopped = now;
     }
 
     final IrqInfo info() {

@@ -32,6 +32,7 @@ final class MessageIrqs extends IrqIndex {
                 loop);
         this.capability = capability;
         masked = capability == null ? null : new StateBits(state, prefix + ".masked", count());
+        state.ofSession(prefix + ".masked");
         pending = capability == null ? null : new StateBits(state, prefix + ".pending", count());
     }
 
@@ -92,7 +93,10 @@ final class MessageIrqs extends IrqIndex {
     }
 
     private boolean blocked(int vector) {
-        return !triggers.has(vector) || bits(masked).get(vector) || require().masked(vector);
+        return stopped()
+                || !triggers.has(vector)
+                || bits(masked).get(vector)
+                || require().masked(vector);
     }
 
     private void setPending(int vector, boolean value) {

@@ -37,7 +37,7 @@ public final class PciDevice implements VfioDevice {
     private final ConfigSpace config;
     private final Interrupts interrupts;
     private final GuestMemory memory;
-    private final @Nullable PciMigration migration;
+    private final PciMigration migration;
     private final PciRegions regions;
     private @Nullable Predecessor predecessor;
     private boolean attached;
@@ -50,7 +50,7 @@ public final class PciDevice implements VfioDevice {
         config = context.config();
         interrupts = context.interrupts();
         memory = context.memory();
-        migration = context.migration();
+        migration = migration(context, device);
         regions = new PciRegions(context.regions());
         memory.listener(
                 new GuestMemory.Listener() {
@@ -69,6 +69,13 @@ public final class PciDevice implements VfioDevice {
                         context.addressed().set(1);
                     }
                 });
+    }
+
+    private PciMigration migration(DeviceContext from, Device of) {
+        var own = from.migration();
+        var stream =
+                own != null ? own : new StateStream(new MovedDevice(from, of, this::resetRegions));
+        return new PciMigration(stream, new StandingStill(from, of), from.state());
     }
 
     private static Device construct(DeviceFactory factory, DeviceContext context) {
@@ -146,15 +153,14 @@ public final class PciDevice implements VfioDevice {
         predecessor = home.predecessor();
         if (state.bind(home, this::powerOn)) {
             interrupts.hold();
+            migration.restored();
         }
         memory.log().bind(home);
     }
 
     private void powerOn() {
         resetRegions();
-        if (migration != null) {
-            migration.start();
-        }
+        migration.start();
         device.powerOn();
     }
 
@@ -234,7 +240,7 @@ public final class PciDevice implements VfioDevice {
             memory.detach();
         } finally {
             try {
-                abandonMigration();
+                migration.abandon(); // before the reset: nothing of what was coming in is left
             } finally {
                 interrupts.detach();
                 if (context.resetsOnLostClient()) {
@@ -242,13 +248,6 @@ public final class PciDevice implements VfioDevice {
                 }
                 device.reset(ResetKind.LOST_CLIENT);
             }
-        }
-    }
-
-    /** Before the reset, so that nothing of what was coming in is left. */
-    private void abandonMigration() {
-        if (migration != null) {
-            migration.abandon();
         }
     }
 
@@ -280,7 +279,7 @@ public final class PciDevice implements VfioDevice {
 
     private void requireRange(int region, long offset, int count) {
         regions.requireRange(region, offset, count);
-        if (migration != null && migration.state() == MigrationState.STOP_COPY) {
+        if (migration.state() == MigrationState.STOP_COPY) {
             throw new VfioException(
                     Errno.EINVAL, "region %d is not there in STOP_COPY".formatted(region));
         }
@@ -357,7 +356,7 @@ public final class PciDevice implements VfioDevice {
     }
 
     private void reset(ResetKind kind) {
-        abandonMigration();
+        migration.abandon();
         resetRegions();
         device.reset(kind);
     }
@@ -378,8 +377,13 @@ public final class PciDevice implements VfioDevice {
     }
 
     @Override
-    public @Nullable Migration migration() {
+    public Migration migration() {
         return migration;
+    }
+
+    /** Whether its author writes the stream of its migration; else that is made from its state. */
+    public boolean hasOwnStream() {
+        return migration.isOwn();
     }
 
     @Override

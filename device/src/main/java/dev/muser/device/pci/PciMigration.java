@@ -1,5 +1,10 @@
 package dev.muser.device.pci;
 
+import static dev.muser.device.MigrationState.PRE_COPY;
+import static dev.muser.device.MigrationState.RESUMING;
+import static dev.muser.device.MigrationState.RUNNING;
+import static dev.muser.device.MigrationState.STOP;
+
 import dev.muser.device.Migration;
 import dev.muser.device.MigrationState;
 import dev.muser.device.VfioException;
@@ -8,16 +13,38 @@ import java.lang.foreign.MemorySegment;
 
 /** The migration of a device: the state it is in and the position in the stream, kept in state. */
 final class PciMigration implements Migration {
+    /** So long may the device take to stand still, in nanoseconds; clients wait for 5 s. */
+    private static final long PATIENCE = 2_000_000_000;
+
     private static final MigrationState[] STATES = MigrationState.values();
 
+    /** What stands still in {@link MigrationState#STOP} and beyond. */
+    interface Machine {
+        /** As {@link Device#quiesce}. */
+        boolean quiesce();
+
+        void stop();
+
+        void go();
+    }
+
     private final MigrationStream stream;
+    private final Machine machine;
     private final StateField state;
     private final StateField position;
 
-    PciMigration(MigrationStream stream, DeviceState state) {
+    /** Whether it waits for the device to stand still, and since when, in nanoTime. */
+    private boolean quiescing;
+
+    private long quiescingSince;
+
+    PciMigration(MigrationStream stream, Machine machine, DeviceState state) {
         this.stream = stream;
+        this.machine = machine;
         this.state = state.field("pci.migration.state", Width.U8);
         position = state.field("pci.migration.position", Width.U64);
+        state.ofSession("pci.migration.state");
+        state.ofSession("pci.migration.position");
     }
 
     @Override
@@ -31,16 +58,44 @@ final class PciMigration implements Migration {
         return s < STATES.length ? STATES[(int) s] : MigrationState.ERROR;
     }
 
+    /** Hot. Whether the device stands still. */
+    boolean isStopped() {
+        return isStopped(state());
+    }
+
+    private static boolean isStopped(MigrationState of) {
+        return of != RUNNING && of != PRE_COPY;
+    }
+
+    @Override
+    public boolean prepare(MigrationState target) {
+        var current = state();
+        if (!isPossible(current, target) || isStopped(current) || !isStopped(target)) {
+            return true;
+        }
+        if (machine.quiesce()) {
+            return true;
+        }
+        if (!quiescing) {
+            quiescing = true;
+            quiescingSince = System.nanoTime();
+        }
+        return System.nanoTime() - quiescingSince > PATIENCE;
+    }
+
+    private boolean isPossible(MigrationState current, MigrationState target) {
+        return switch (target) {
+            case STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY ->
+                    (target != PRE_COPY || preCopy())
+                            && (current == target || MigrationStates.next(current, target) != null);
+            case ERROR, RUNNING_P2P, PRE_COPY_P2P -> false;
+        };
+    }
+
     @Override
     public void moveTo(MigrationState target) {
         var current = state();
-        boolean possible =
-                switch (target) {
-                    case STOP, RUNNING, STOP_COPY, RESUMING -> true;
-                    case PRE_COPY -> preCopy();
-                    case ERROR, RUNNING_P2P, PRE_COPY_P2P -> false;
-                };
-        if (!possible || (current != target && MigrationStates.next(current, target) == null)) {
+        if (!isPossible(current, target)) {
             throw new VfioException(
                     Errno.EINVAL, "migration cannot go from %s to %s".formatted(current, target));
         }
@@ -49,10 +104,40 @@ final class PciMigration implements Migration {
             if (next == null) {
                 throw new IllegalStateException(current + " to " + target);
             }
-            stream.transition(current, next);
-            enter(next);
+            step(current, next);
             current = next;
         }
+    }
+
+    private void step(MigrationState current, MigrationState next) {
+        boolean stops = !isStopped(current) && isStopped(next);
+        if (stops) {
+            stop();
+        }
+        try {
+            stream.transition(current, next);
+        } catch (RuntimeException | Error e) {
+            if (stops) {
+                machine.go();
+            } else if (stream instanceof StateStream generic && generic.isSpoilt()) {
+                enter(MigrationState.ERROR); // which a reset ends
+            }
+            throw e;
+        }
+        enter(next);
+        if (isStopped(current) && !isStopped(next)) {
+            machine.go();
+        }
+    }
+
+    private void stop() {
+        quiescing = false;
+        if (!machine.quiesce()) {
+            machine.go();
+            throw new VfioException(
+                    Errno.EBUSY, "the device still has requests under way, and goes on running");
+        }
+        machine.stop();
     }
 
     @SuppressWarnings("EnumOrdinal") // MigrationState defines its ordinal: the value on the wire
@@ -80,9 +165,21 @@ final class PciMigration implements Migration {
         position.set(position.get() + count);
     }
 
+    /** Whether the author writes the stream. */
+    boolean isOwn() {
+        return !(stream instanceof StateStream);
+    }
+
     /** Power has come on: the device runs. */
     void start() {
-        enter(MigrationState.RUNNING);
+        enter(RUNNING);
+    }
+
+    /** A process before this one has left it so. */
+    void restored() {
+        if (isStopped()) {
+            machine.stop();
+        }
     }
 
     /**
@@ -90,15 +187,23 @@ final class PciMigration implements Migration {
      * device runs again. It is the caller's to reset what a stream has left in it.
      */
     void abandon() {
+        if (stream instanceof StateStream generic) {
+            generic.discard();
+        }
         try {
+            if (!isOwn() && state() == RESUMING) {
+                enter(STOP); // there is nothing to load
+            }
             if (state() != MigrationState.ERROR) {
-                moveTo(MigrationState.RUNNING);
+                moveTo(RUNNING);
             }
         } catch (VfioException e) {
             // The stream objects, and nobody wants it any more.
         } finally {
-            if (state() != MigrationState.RUNNING) {
-                enter(MigrationState.RUNNING);
+            if (state() != RUNNING || quiescing) {
+                quiescing = false;
+                enter(RUNNING);
+                machine.go();
             }
         }
     }

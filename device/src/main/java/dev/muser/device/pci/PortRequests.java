@@ -4,12 +4,19 @@ import dev.muser.device.DmaCompletion;
 import dev.muser.device.DmaPort;
 import dev.muser.linux.Errno;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
 /** Transfers by message that the client has not answered yet. Each completes once. */
 final class PortRequests {
     private @Nullable DmaPort port;
     private @Nullable Request first;
+
+    /** What has been answered while the device stands still, in order. */
+    private final Queue<Runnable> answered = new ArrayDeque<>();
+
+    private boolean stopped;
 
     private final class Request implements DmaCompletion {
         private final DmaCompletion completion;
@@ -30,6 +37,10 @@ final class PortRequests {
         public void done(int errno) {
             if (over) {
                 return; // the session ended before the answer came
+            }
+            if (stopped) {
+                answered.add(() -> done(errno));
+                return;
             }
             unlink();
             completion.done(errno);
@@ -52,6 +63,18 @@ final class PortRequests {
         port = newPort;
     }
 
+    /** The device stands still: whatever is answered completes later. */
+    void stop() {
+        stopped = true;
+    }
+
+    void go() {
+        stopped = false;
+        for (var answer = answered.poll(); answer != null; answer = answered.poll()) {
+            answer.run();
+        }
+    }
+
     /** Completes none of them any more. */
     void abandon() {
         port = null;
@@ -63,6 +86,8 @@ final class PortRequests {
     /** Completes all with ECONNRESET, and whatever is asked for from now on. */
     void detach() {
         port = null;
+        stopped = false;
+        answered.clear();
         for (var request = first; request != null; request = first) {
             request.done(Errno.ECONNRESET);
         }

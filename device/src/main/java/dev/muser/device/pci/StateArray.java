@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Bytes in the {@linkplain DeviceState device state}; numbers in them are little-endian. */
 public final class StateArray {
-    private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[4096]).asReadOnly();
+    static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[4096]).asReadOnly();
 
     private static final VarHandle LONGS =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();

@@ -14,6 +14,7 @@ final class TakenSignal {
     TakenSignal(DeviceState state, String name) {
         this.state = state;
         noted = state.array(name, 8);
+        state.ofSession(name);
     }
 
     void note(int vector) {

@@ -94,7 +94,7 @@ class PciDeviceTest {
         assertThat(device.irqInfo(Irq.ERR)).isEqualTo(new IrqInfo(1, true, false, false, false));
         assertThat(device.irqInfo(Irq.REQ)).isEqualTo(new IrqInfo(0, true, false, false, false));
         assertThat(device.ioEventFds(Region.BAR0)).isEmpty();
-        assertThat(device.migration()).isNull();
+        assertThat(device.hasOwnStream()).isFalse();
     }
 
     @ParameterizedTest

@@ -23,6 +23,14 @@ public interface DeviceView {
     /** Whether it can migrate ({@link VfioDevice#migration}). */
     boolean migrates();
 
+    /**
+     * Whether its author writes the stream of its migration, which then survives a restart; one
+     * that is made from the device's state has to be begun again.
+     */
+    default boolean hasOwnStream() {
+        return false;
+    }
+
     /** Returns the registers of a region, by ascending offset. */
     List<RegisterSnapshot> registers(int region);
 

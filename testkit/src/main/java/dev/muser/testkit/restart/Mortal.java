@@ -4,6 +4,9 @@ import dev.muser.device.pci.Device;
 import dev.muser.device.pci.DeviceFactory;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Devices whose processes can die before they are complete: whoever made them would close them
@@ -21,7 +24,7 @@ final class Mortal {
                             new Class<?>[] {Device.class},
                             (proxy, method, arguments) -> {
                                 if (fuse.isDead()) {
-                                    return null; // none of its methods returns anything
+                                    return nothing(method.getReturnType());
                                 }
                                 try {
                                     return method.invoke(device, arguments);
@@ -30,5 +33,12 @@ final class Mortal {
                                 }
                             });
         };
+    }
+
+    private static @Nullable Object nothing(Class<?> type) {
+        if (type == boolean.class) {
+            return true; // it has nothing under way
+        }
+        return type == List.class ? List.of() : type == Map.class ? Map.of() : null;
     }
 }

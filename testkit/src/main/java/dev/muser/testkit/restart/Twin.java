@@ -8,7 +8,6 @@ import dev.muser.device.pci.PciDevice;
 import dev.muser.device.pci.RegisterSnapshot;
 import dev.muser.device.state.DeviceHome;
 import dev.muser.device.state.StateSegment;
-import dev.muser.linux.Errno;
 import dev.muser.service.LocalStore;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -193,11 +192,7 @@ final class Twin implements DeviceView, AutoCloseable {
     }
 
     private Migration migration() {
-        var migration = device().migration();
-        if (migration == null) {
-            throw new VfioException(Errno.EINVAL, "the device does not migrate");
-        }
-        return migration;
+        return device().migration();
     }
 
     /** Turns the loop until there is nothing to do. */
@@ -243,7 +238,12 @@ final class Twin implements DeviceView, AutoCloseable {
 
     @Override
     public boolean migrates() {
-        return device().migration() != null;
+        return true;
+    }
+
+    @Override
+    public boolean hasOwnStream() {
+        return device().hasOwnStream();
     }
 
     @Override

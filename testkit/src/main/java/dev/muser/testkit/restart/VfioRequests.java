@@ -72,7 +72,7 @@ public final class VfioRequests implements RequestGenerator {
         } else if (choice < 191) {
             return new Request.Reconnect();
         } else if (choice < 194 && device.migrates()) {
-            return migration(random);
+            return migration(random, device);
         }
         return mapped(random, device);
     }
@@ -238,8 +238,8 @@ public final class VfioRequests implements RequestGenerator {
         return new Request.Store(iova, bytes(random, 1 + random.nextInt((int) PAGE)));
     }
 
-    private Request migration(Random random) {
-        for (int i = random.nextInt(4); i > 0; i--) {
+    private Request migration(Random random, DeviceView device) {
+        for (int i = device.hasOwnStream() ? random.nextInt(4) : 0; i > 0; i--) {
             due.add(
                     random.nextBoolean()
                             ? new Request.ReadMigration(random.nextInt(4000))
