@@ -9,6 +9,7 @@ import dev.muser.protocol.DeviceFeature;
 import dev.muser.protocol.MigData;
 import dev.muser.protocol.MigDeviceState;
 import dev.muser.protocol.MigrationFeature;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 
 /** DEVICE_FEATURE, and the data of a migration. */
@@ -17,6 +18,7 @@ final class Features {
     private final Replies replies;
     private final Logging logging;
     private final int maxTransfer;
+    private final LogLimit log;
     private final DeviceFeature request = new DeviceFeature();
     private final MigDeviceState state = new MigDeviceState();
     private final MigData data = new MigData();
@@ -24,11 +26,32 @@ final class Features {
     /**
      * @param maxReply the longest payload of a reply that carries no data of a transfer, in bytes
      */
-    Features(VfioDevice device, Replies replies, Limits limits, int maxReply) {
+    Features(VfioDevice device, Replies replies, Limits limits, int maxReply, LogLimit log) {
+        this.log = log;
         this.device = device;
         this.replies = replies;
         logging = new Logging(device, replies, maxReply);
         this.maxTransfer = limits.maxTransfer();
+    }
+
+    /**
+     * Whether a request can be handled now: one that stops the device waits, unanswered, until what
+     * the device has under way elsewhere is over.
+     */
+    boolean isReady(MemorySegment buffer, int start, int length) {
+        boolean moves =
+                request.wrap(buffer, start, length).validateRequest() == 0
+                        && request.feature() == DeviceFeature.MIG_DEVICE_STATE
+                        && request.isSet()
+                        && !request.isProbe();
+        if (!moves) {
+            return true;
+        }
+        state.wrap(request.segment(), request.dataOffset(), request.dataLength());
+        var migration = device.migration();
+        return state.validateRequest() != 0
+                || migration == null
+                || migration.prepare(MigrationState.of(state.state()));
     }
 
     void feature(MemorySegment buffer, int start, int length) {
@@ -123,7 +146,12 @@ final class Features {
             replies.error(errno);
             return;
         }
-        migration.moveTo(MigrationState.of(state.state()));
+        var target = MigrationState.of(state.state());
+        try {
+            migration.moveTo(target);
+        } catch (VfioException e) {
+            throw told("migration to " + target, e);
+        }
         echo();
     }
 
@@ -148,7 +176,17 @@ final class Features {
             replies.error(errno);
             return;
         }
-        migration().write(data.segment(), data.dataOffset(), data.size());
+        try {
+            migration().write(data.segment(), data.dataOffset(), data.size());
+        } catch (VfioException e) {
+            throw told("migration data", e);
+        }
         replies.done();
+    }
+
+    /** The client is told a number; why a migration fails is for the operator to know. */
+    private VfioException told(String what, VfioException e) {
+        log.log(Level.WARNING, "%s: %s".formatted(what, e.getMessage()), null);
+        return e;
     }
 }

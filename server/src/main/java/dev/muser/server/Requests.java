@@ -88,6 +88,15 @@ final class Requests {
         return limits != null;
     }
 
+    /** Hot. Whether the message whose header this is can be handled now, or stays where it is. */
+    boolean isReady(Header header) {
+        var f = features;
+        return f == null
+                || header.command() != Command.DEVICE_FEATURE
+                || !header.isCommand()
+                || f.isReady(input.buffer(), input.start() + Header.SIZE, header.payloadLength());
+    }
+
     /** Hot. Handles the message whose header this is; it starts where the input starts. */
     void handle(Header header) {
         if (input.hasDescriptors()) {
@@ -344,7 +353,8 @@ final class Requests {
         interrupts = new Interrupts(device, replies);
         memory = new Memory(device, replies, options.maxTransfer());
         writes = new WriteMulti(device, replies, agreedLimits);
-        features = new Features(device, replies, agreedLimits, options.maxTransfer());
+        features =
+                new Features(device, replies, agreedLimits, options.maxTransfer(), logLimit);
         device.attach(channel, kind);
     }
 
@@ -380,13 +390,13 @@ final class Requests {
      */
     boolean owesDma() {
         var channel = dma;
-        return channel != null && channel.hasWaiting();
+        return channel != null && channel.hasWaiting() && !isStopped();
     }
 
     /** Hot. Sends what the device asks of the client, now that its own request is answered. */
     void pumpDma() {
         var channel = dma;
-        if (channel != null && !channel.isIdle()) {
+        if (channel != null && !channel.isIdle() && !isStopped()) {
             channel.pump();
         }
     }

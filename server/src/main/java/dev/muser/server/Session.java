@@ -185,22 +185,29 @@ final class Session implements Source {
                     break;
                 }
             }
-            handleOne();
+            if (!handleOne()) {
+                break;
+            }
         }
         // Here and not in the middle of another client's turn, or of the loop.
         MemoryFault.fence();
     }
 
-    private void handleOne() {
+    /** Returns false when the device is not ready for it: it is looked at again next turn. */
+    private boolean handleOne() {
         header.wrap(input.buffer(), input.start());
         int framing = header.validate(maxMessage);
         if (framing == Header.TOO_SMALL || framing == Header.TOO_LARGE) {
             throw requests.refuse(header, "it sent a message of %d bytes".formatted(header.size()));
         }
+        if (!requests.isReady(header)) {
+            return false;
+        }
         requests.handle(header);
         input.consume((int) header.size());
         requests.pumpDma();
         commit();
+        return true;
     }
 
     /** Hot. What has been done stays done, also when this process dies. */

@@ -55,6 +55,20 @@ final class DeviceFeatureTest extends ServerTest {
         assertThat(migration.state).isEqualTo(MigrationState.STOP_COPY);
     }
 
+    /** Messages behind it wait too: they are about the device that has stopped. */
+    @Test
+    void shouldMoveWhenTheDeviceIsReadyAndKeepTheOrder() {
+        var client = negotiated();
+        migration.unprepared.set(50);
+        int first = client.command(RawClient.FEATURE, 0, setState(1));
+        int second = client.command(RawClient.FEATURE, 0, feature(16, GET | 2));
+        assertThat(client.receive().succeeded(16).id()).isEqualTo(first);
+        var reply = client.receive().succeeded(16);
+        assertThat(reply.id()).isEqualTo(second);
+        assertThat(reply.payload()).isEqualTo(feature(16, GET | 2, 1, -1));
+        assertThat(migration.unprepared).hasValue(0);
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {0, 5, 8, -1, Integer.MIN_VALUE})
     void shouldRefuseAStateThatCannotBe(int state) {

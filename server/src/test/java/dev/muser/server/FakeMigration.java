@@ -7,6 +7,7 @@ import dev.muser.linux.Errno;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A migration that goes where it is told, with a stream of given bytes. */
 final class FakeMigration implements Migration {
@@ -14,6 +15,9 @@ final class FakeMigration implements Migration {
     volatile byte[] outgoing = {};
     final ByteArrayOutputStream incoming = new ByteArrayOutputStream();
     private int taken;
+
+    /** How often it is not prepared yet. */
+    final AtomicInteger unprepared = new AtomicInteger();
 
     @Override
     public boolean preCopy() {
@@ -23,6 +27,11 @@ final class FakeMigration implements Migration {
     @Override
     public MigrationState state() {
         return state;
+    }
+
+    @Override
+    public boolean prepare(MigrationState target) {
+        return unprepared.getAndUpdate(n -> Math.max(0, n - 1)) == 0;
     }
 
     @Override
