@@ -64,6 +64,9 @@ final class Controller implements Registers.Effects {
 
     private boolean closed;
 
+    /** Whether it is to stand still. */
+    private boolean quiescing;
+
     private long lastFailure = System.nanoTime() - LOG_PAUSE;
 
     private final Runnable wipe = this::wipeDoorbells;
@@ -147,6 +150,7 @@ final class Controller implements Registers.Effects {
 
     /** Adds a namespace, and tells the driver; returns its identifier. */
     int add(NamespaceOptions added) {
+        requireStaying();
         var namespace = namespaces.add(added);
         if (namespace.isAttached()) {
             processor.admin().namespaceChanged(namespace.id);
@@ -156,6 +160,7 @@ final class Controller implements Registers.Effects {
 
     /** Removes a namespace, and tells the driver; its storage is closed when it has no requests. */
     void remove(int id) {
+        requireStaying();
         var namespace = namespaces.find(id);
         if (namespace == null) {
             throw new IllegalArgumentException("there is no namespace %d".formatted(id));
@@ -169,6 +174,31 @@ final class Controller implements Registers.Effects {
         Runnable close = () -> namespaces.closed(namespace);
         processor.drain().whenQuiet(namespace, null, () -> loop.execute(close));
         wake();
+    }
+
+    /**
+     * The controller is to stand still, to be migrated. Commands that storages have come back, and
+     * are completed or noted; those that have not begun, or are between two steps, begin again
+     * where the controller goes on.
+     *
+     * @return whether no storage is at work
+     */
+    boolean quiesce() {
+        quiescing = true;
+        processor.quiesce();
+        return !namespaces.areUnderWay();
+    }
+
+    void resume() {
+        quiescing = false;
+        processor.resume();
+    }
+
+    private void requireStaying() {
+        if (quiescing) {
+            throw new IllegalStateException(
+                    "the controller is being migrated: its namespaces cannot change now");
+        }
     }
 
     private QueueTable queues() {

@@ -5,7 +5,9 @@ import dev.muser.devices.nvme.NvmeStatus.NamespaceStatus;
 import dev.muser.devices.nvme.NvmeStatus.State;
 import dev.muser.devices.nvme.NvmeStatus.SubmissionQueueStatus;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Describes a controller for people. Changes nothing. */
 final class Inspection {
@@ -30,6 +32,26 @@ final class Inspection {
                 controller.doorbells().isShadowed(),
                 processor.attention().isAwake(),
                 processor.queues().commandsUnderWay());
+    }
+
+    /** Returns what two controllers have in common of which one can go on as the other. */
+    Map<String, String> traits() {
+        var traits = new LinkedHashMap<String, String>();
+        traits.put("serial", options.serial());
+        traits.put("model", options.model());
+        traits.put("vectors", Integer.toString(options.vectors()));
+        traits.put("queues", Integer.toString(options.queues()));
+        var namespaces = controller.namespaces().all();
+        traits.put("namespaces", Integer.toString(namespaces.size()));
+        for (var namespace : namespaces) {
+            traits.put(
+                    "namespace." + namespace.uuid(),
+                    "%d bytes%s"
+                            .formatted(
+                                    namespace.info().size(),
+                                    namespace.isAlwaysReadOnly() ? ", read-only" : ""));
+        }
+        return traits;
     }
 
     private State state() {

@@ -174,6 +174,11 @@ final class Namespace {
         return away != 0;
     }
 
+    /** Whether the storage has requests that have begun there. */
+    boolean isUnderWay() {
+        return away > storage.waiting();
+    }
+
     /** Hot. Begins what was submitted; returns whether anything was. It may be done by now. */
     boolean kick() {
         boolean any = submittedSinceKick;

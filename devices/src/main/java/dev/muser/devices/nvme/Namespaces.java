@@ -2,6 +2,7 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.EventLoop;
 import dev.muser.device.pci.DeviceState;
+import dev.muser.device.pci.MovedMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -250,6 +251,30 @@ final class Namespaces {
         for (int i = 0; i < served.size(); i++) {
             served.get(i).storage().polling(on);
         }
+    }
+
+    /** Returns the bytes that are nowhere but in this process. */
+    List<MovedMemory> memory() {
+        var memory = new ArrayList<MovedMemory>();
+        for (var namespace : all) {
+            var file = namespace.storage().memory();
+            if (file != null) {
+                memory.add(
+                        new MovedMemory(
+                                "namespace." + namespace.uuid(), file, 0, namespace.info().size()));
+            }
+        }
+        return memory;
+    }
+
+    /** Whether any storage has requests that have begun. */
+    boolean areUnderWay() {
+        for (var namespace : served) {
+            if (namespace.isUnderWay()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Returns when no storage touches the driver's memory any more. */

@@ -6,10 +6,13 @@ import dev.muser.device.pci.Device;
 import dev.muser.device.pci.DeviceContext;
 import dev.muser.device.pci.DeviceSerialNumber;
 import dev.muser.device.pci.Interrupt;
+import dev.muser.device.pci.MovedMemory;
 import dev.muser.device.pci.Msi;
 import dev.muser.device.pci.MsiX;
 import dev.muser.device.pci.PciExpress;
 import dev.muser.device.pci.PowerManagement;
+import java.util.List;
+import java.util.Map;
 
 /**
  * An NVM Express controller on PCI Express (NVMe base 1.4): a disk whose bytes are in {@linkplain
@@ -95,6 +98,26 @@ public final class Nvme implements Device {
     @Override
     public void restored() {
         controller.restored();
+    }
+
+    @Override
+    public boolean quiesce() {
+        return controller.quiesce();
+    }
+
+    @Override
+    public void resume() {
+        controller.resume();
+    }
+
+    @Override
+    public Map<String, String> traits() {
+        return inspection.traits();
+    }
+
+    @Override
+    public List<MovedMemory> movedMemory() {
+        return controller.namespaces().memory();
     }
 
     @Override

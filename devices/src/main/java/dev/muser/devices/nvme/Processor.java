@@ -54,6 +54,9 @@ final class Processor {
     /** Queues that are no more, with completions on their way by message. */
     private final List<CompletionQueue> leaving = new ArrayList<>();
 
+    /** The controller is to stand still: nothing new begins. */
+    private boolean quiescing;
+
     /** Commands that storages or the client have. */
     private int away;
 
@@ -165,14 +168,25 @@ final class Processor {
     boolean turn() {
         budget = TURN_BYTES;
         boolean worked = namespaces.poll();
-        worked |= postponed.run();
+        worked |= !quiescing && postponed.run();
         state.commit(); // queues must be there for good before anything is fetched from them
-        worked |= restart.isOver() ? arbiter.round(queues) : restart.run();
+        worked |= !quiescing && (restart.isOver() ? arbiter.round(queues) : restart.run());
         worked |= namespaces.kick();
         worked |= publish();
         namespaces.noteCounters();
         controller.progressed();
         return worked;
+    }
+
+    /** Begins nothing new from now on; what is with storages comes back. */
+    void quiesce() {
+        quiescing = true;
+        wake();
+    }
+
+    void resume() {
+        quiescing = false;
+        wake();
     }
 
     /** Hot. Whether this turn has done enough. */
@@ -189,7 +203,7 @@ final class Processor {
      * Goes on with a command of several steps: now, or in the next turn if this has done enough.
      */
     void step(Command c, Continuation then) {
-        if (isSpent()) {
+        if (isSpent() || quiescing) {
             postponed.add(c, then);
             wake();
         } else {

@@ -2,6 +2,7 @@ package dev.muser.devices.storage;
 
 import dev.muser.device.EventLoop;
 import dev.muser.linux.Errno;
+import dev.muser.linux.Fd;
 import java.util.ArrayDeque;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -185,6 +186,16 @@ public final class LimitedStorage implements Storage {
     @Override
     public void quiesce() {
         storage.quiesce();
+    }
+
+    @Override
+    public int waiting() {
+        return reads.waiting.size() + writes.waiting.size() + storage.waiting();
+    }
+
+    @Override
+    public @Nullable Fd memory() {
+        return storage.memory();
     }
 
     @Override

@@ -228,6 +228,11 @@ public final class MemoryStorage implements Storage {
     }
 
     @Override
+    public Fd memory() {
+        return file;
+    }
+
+    @Override
     public void cancel() {
         cleared = 0;
         // only those of now: a completion may bring the next

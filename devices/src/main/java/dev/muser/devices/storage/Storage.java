@@ -1,6 +1,8 @@
 package dev.muser.devices.storage;
 
 import dev.muser.device.EventLoop;
+import dev.muser.linux.Fd;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A storage engine: what is behind one namespace of a disk. Everything is asynchronous, so that one
@@ -80,6 +82,24 @@ public interface Storage extends AutoCloseable {
      * anything: those do nothing from then on.
      */
     default void quiesce() {}
+
+    /**
+     * Returns how many requests wait here without having begun: they do not begin before something
+     * runs on the loop again. A disk that is to stand still, since it is about to be migrated,
+     * waits for all others.
+     */
+    default int waiting() {
+        return 0;
+    }
+
+    /**
+     * Returns memory of this process that has all of the bytes, from its start on, and moves with
+     * the disk when that is migrated; null when they are in a place that the far side reaches too,
+     * such as a file.
+     */
+    default @Nullable Fd memory() {
+        return null;
+    }
 
     /**
      * The disk is removed for good: what it has put aside for another process is given back too.
