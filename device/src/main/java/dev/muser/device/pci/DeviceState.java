@@ -105,6 +105,23 @@ public final class DeviceState {
         }
     }
 
+    /** Returns a copy of all fields. */
+    MemorySegment copy() {
+        var bytes = Arena.ofAuto().allocate(Math.max(1, size), 8);
+        MemorySegment.copy(memory(), 0, bytes, 0, size);
+        return bytes;
+    }
+
+    /** Gives those fields that do not migrate what they have in a {@link #copy}. */
+    void restoreSession(MemorySegment copy) {
+        for (var name : session) {
+            var e = entries.get(name);
+            if (e != null) {
+                storeBytes(e.offset(), copy, e.offset(), e.length());
+            }
+        }
+    }
+
     /** Makes the fields that migrate zero. */
     void clearMoved() {
         for (var e : movedLayout().entries()) {
@@ -123,8 +140,7 @@ public final class DeviceState {
      */
     void restoreMoved(MemorySegment from) {
         var layout = movedLayout();
-        var fresh = Arena.ofAuto().allocate(size, 8);
-        MemorySegment.copy(memory(), 0, fresh, 0, size);
+        var fresh = copy();
         layout.restore(from, fresh);
         for (var e : layout.entries()) {
             storeBytes(e.offset(), fresh, e.offset(), e.length());

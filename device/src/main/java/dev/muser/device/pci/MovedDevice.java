@@ -155,12 +155,14 @@ final class MovedDevice {
     /** Beyond all checks. */
     private void become(
             MemorySegment fields, List<Staging> areas, Map<String, MovedMemory> memory) {
+        var before = state().copy();
         resetRegions.run();
         device.reset(ResetKind.DEVICE);
         state().clearMoved();
         resetRegions.run();
         device.powerOn();
         state().restoreMoved(fields);
+        state().restoreSession(before); // what the client has masked here
         for (var target : memory.values()) {
             MemoryFile.clear(target.file(), target.offset(), target.size());
         }

@@ -311,8 +311,14 @@ class StandingStillTest {
                     return other;
                 })) {
             var vector = far.install(Irq.MSIX, 0);
+            var masked = far.install(Irq.MSIX, 1);
+            far.device.setIrqs(Irq.MSIX, IrqAction.MASK, 1, 1);
             Streams.resume(far.device.migration(), stream);
             assertThat(DeviceFixture.signals(vector)).as("was pending").isEqualTo(1);
+            other.vectors.get(1).post();
+            assertThat(DeviceFixture.signals(masked)).as("masked at this end").isZero();
+            far.device.setIrqs(Irq.MSIX, IrqAction.UNMASK, 1, 1);
+            assertThat(DeviceFixture.signals(masked)).isEqualTo(1);
             assertThat(far.read(Region.CONFIG, 0, 4)).isEqualTo(0x5678_1234L);
         }
     }

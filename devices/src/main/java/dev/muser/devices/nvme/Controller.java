@@ -379,7 +379,7 @@ final class Controller implements Registers.Effects {
 
     /** What the driver has left in its doorbells; when it is for sure that the queues are gone. */
     private void wipeDoorbells() {
-        if (closed) {
+        if (closed || wiping.get() == 0) { // done, or about a state that was replaced
             return;
         }
         if (queues().submissionCount() == 0) {

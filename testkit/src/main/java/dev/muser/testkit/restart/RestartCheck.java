@@ -4,6 +4,8 @@ import dev.muser.device.ClientKind;
 import dev.muser.device.pci.DeviceFactory;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -52,6 +54,7 @@ public final class RestartCheck {
     private int requests = 1000;
     private long seed = 1;
     private boolean interrupts = true;
+    private boolean migrating;
 
     private RestartCheck(Supplier<DeviceFactory> factories) {
         this.factories = factories;
@@ -135,6 +138,16 @@ public final class RestartCheck {
     }
 
     /**
+     * Has the device migrate instead of die: it moves to another process, between requests, by the
+     * stream that is made of its state and memory. A device whose author writes the stream is not
+     * for this, as that may leave anything out.
+     */
+    public RestartCheck migrating() {
+        migrating = true;
+        return this;
+    }
+
+    /**
      * Runs it.
      *
      * @return what the devices have been through
@@ -174,14 +187,19 @@ public final class RestartCheck {
         Run(Twin reference, Twin restarted) {
             this.reference = reference;
             this.restarted = restarted;
-            comparison = new Comparison(reference, restarted, ignored, interrupts);
+            var apart = new HashSet<>(ignored);
+            if (migrating) {
+                // of the migrations themselves
+                apart.addAll(List.of("pci.migration.position", "pci.migration.moved"));
+            }
+            comparison = new Comparison(reference, restarted, apart, interrupts);
         }
 
         RestartSummary run() {
             var random = new Random(seed);
             reference.start();
             int steps = reference.fuse().takeSteps();
-            begin(fate.nextInt(3) == 0 ? 1 + fate.nextInt(steps) : 0);
+            begin(!migrating && fate.nextInt(3) == 0 ? 1 + fate.nextInt(steps) : 0);
             both(new Request.Reconnect());
             for (int i = 0; i < requests; i++) {
                 var request = generator.next(random, reference);
@@ -222,10 +240,9 @@ public final class RestartCheck {
             var expected = handle(reference, request);
             int steps = reference.fuse().takeSteps();
             if (fate.nextInt(8) == 0) {
-                note("    restarted");
-                restart();
+                changeProcess();
             }
-            boolean dies = canDie && steps != 0 && fate.nextInt(5) == 0;
+            boolean dies = !migrating && canDie && steps != 0 && fate.nextInt(5) == 0;
             var actual = handleAndDie(request, steps, dies ? 1 + fate.nextInt(steps) : 0);
             if (!expected.equals(actual)) {
                 var differences = comparison.device();
@@ -278,6 +295,18 @@ public final class RestartCheck {
                     || request instanceof Request.ExpireAll;
         }
 
+        private void changeProcess() {
+            if (!migrating) {
+                note("    restarted");
+                restart();
+            } else if (restarted.isMovable()) {
+                note("    migrated");
+                repeated = true;
+                restarts++;
+                restarted.move();
+            }
+        }
+
         private void restart() {
             repeated = true;
             restarts++;
@@ -314,13 +343,14 @@ public final class RestartCheck {
         private AssertionError report(String differences, @Nullable Throwable cause) {
             return new AssertionError(
                     """
-                    A restart of the device shows, seed %d, after request %d of %d:
+                    A %s of the device shows, seed %d, after request %d of %d:
                       %s
                     %s
                     The last of what happened:
                       %s\
                     """
                             .formatted(
+                                    migrating ? "migration" : "restart",
                                     seed,
                                     handled,
                                     requests,

@@ -1,6 +1,7 @@
 package dev.muser.testkit.restart;
 
 import dev.muser.device.Migration;
+import dev.muser.device.MigrationState;
 import dev.muser.device.Region;
 import dev.muser.device.VfioException;
 import dev.muser.device.pci.DeviceFactory;
@@ -9,6 +10,7 @@ import dev.muser.device.pci.RegisterSnapshot;
 import dev.muser.device.state.DeviceHome;
 import dev.muser.device.state.StateSegment;
 import dev.muser.service.LocalStore;
+import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -32,7 +34,7 @@ final class Twin implements DeviceView, AutoCloseable {
     private final TwinClient client;
     private final long memoryAt;
     private final Fuse fuse = new Fuse();
-    private final LocalStore store = new LocalStore();
+    private LocalStore store = new LocalStore();
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment buffer = arena.allocate(LIMIT, 8);
     private CheckLoop loop = newLoop();
@@ -108,6 +110,72 @@ final class Twin implements DeviceView, AutoCloseable {
                 fd.close(); // it died before the device was complete
             }
         }
+    }
+
+    /**
+     * The device migrates: another process makes one, and goes on with what comes in the stream.
+     * The client has the same memory and eventfds there.
+     */
+    void move() {
+        var source = device();
+        var from = source.migration();
+        from.moveTo(MigrationState.PRE_COPY);
+        var stream = new ByteArrayOutputStream();
+        read(from, stream);
+        for (int turn = 0; !from.prepare(MigrationState.STOP_COPY); turn++) {
+            loop.turn();
+            if (turn == MAX_TURNS) {
+                throw new AssertionError("the device does not stand still");
+            }
+        }
+        from.moveTo(MigrationState.STOP_COPY);
+        read(from, stream);
+        var masked = client.masked(source);
+        client.port().finish(); // what was asked before the device stopped
+        leave(source);
+        start();
+        var target = device();
+        client.moved(target);
+        client.attachAgain(target);
+        client.mask(target, masked);
+        target.migration().moveTo(MigrationState.RESUMING);
+        write(target.migration(), stream.toByteArray());
+        target.migration().moveTo(MigrationState.RUNNING);
+        commit();
+    }
+
+    private void leave(PciDevice source) {
+        source.abandon();
+        loop.abandon();
+        loop = newLoop();
+        if (segment != null) {
+            segment.close();
+            segment = null;
+        }
+        store.close();
+        store = new LocalStore();
+    }
+
+    private void read(Migration from, ByteArrayOutputStream into) {
+        int n;
+        do {
+            n = from.read(buffer, 0, LIMIT);
+            into.writeBytes(buffer.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE));
+        } while (n == LIMIT);
+    }
+
+    private void write(Migration to, byte[] stream) {
+        for (int at = 0; at < stream.length; ) {
+            int n = Math.min(LIMIT, stream.length - at);
+            MemorySegment.copy(stream, at, buffer, ValueLayout.JAVA_BYTE, 0, n);
+            to.write(buffer, 0, n);
+            at += n;
+        }
+    }
+
+    /** Whether the device can migrate now. */
+    boolean isMovable() {
+        return migration().state() == MigrationState.RUNNING;
     }
 
     /** Handles a request; one that the check cannot make is the generator's mistake. */

@@ -1,10 +1,12 @@
 package dev.muser.testkit.restart;
 
 import dev.muser.device.ClientKind;
+import dev.muser.device.Irq;
 import dev.muser.device.IrqAction;
 import dev.muser.device.Region;
 import dev.muser.device.VfioDevice;
 import dev.muser.device.VfioException;
+import dev.muser.device.pci.PciDevice;
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
 import dev.muser.linux.FileStatus;
@@ -12,6 +14,7 @@ import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -40,6 +43,10 @@ final class TwinClient implements AutoCloseable {
             return ORDER.compare(this, other);
         }
     }
+
+    /** Where a device's state has what is masked, by interrupt index. */
+    private static final List<String> MASKED =
+            List.of("pci.intx.masked", "pci.msi.masked", "pci.msix.masked");
 
     /** The memory behind what a client maps of a region. */
     private record RegionFile(Fd fd, FileStatus status) {}
@@ -96,6 +103,32 @@ final class TwinClient implements AutoCloseable {
                 fds.add(ioEventFd == null ? null : ioEventFd.duplicate());
             }
             ioEventFds.add(fds);
+        }
+    }
+
+    /** Uses what another device gives out from now on. */
+    void moved(VfioDevice device) {
+        forgetRegions();
+        meet(device);
+    }
+
+    /** Returns which of its interrupts are masked, which only it knows where a device migrates. */
+    List<Signal> masked(PciDevice device) {
+        var masked = new ArrayList<Signal>();
+        for (int index : new int[] {Irq.INTX, Irq.MSI, Irq.MSIX}) {
+            var bits = device.contents().get(MASKED.get(index));
+            for (int i = 0; bits != null && i < 8 * bits.byteSize(); i++) {
+                if ((bits.get(ValueLayout.JAVA_BYTE, i / 8) >>> i % 8 & 1) != 0) {
+                    masked.add(new Signal(index, IrqAction.MASK, i));
+                }
+            }
+        }
+        return masked;
+    }
+
+    void mask(VfioDevice device, List<Signal> masked) {
+        for (var signal : masked) {
+            device.setIrqs(signal.index(), IrqAction.MASK, signal.vector(), 1);
         }
     }
 
@@ -264,6 +297,10 @@ final class TwinClient implements AutoCloseable {
         mapping.close();
         file.close();
         eventFds.values().forEach(Fd::close);
+        forgetRegions();
+    }
+
+    private void forgetRegions() {
         for (var fds : ioEventFds) {
             for (var fd : fds) {
                 if (fd != null) {
@@ -276,5 +313,7 @@ final class TwinClient implements AutoCloseable {
                 regionFile.fd.close();
             }
         }
+        ioEventFds.clear();
+        regionFiles.clear();
     }
 }

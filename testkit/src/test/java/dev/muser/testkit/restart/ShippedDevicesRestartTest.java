@@ -26,6 +26,16 @@ class ShippedDevicesRestartTest {
     /** More of them: {@code mvn ... -Dmuser.restart.seeds=200}. */
     private static final int SEEDS = Integer.getInteger("muser.restart.seeds", 8);
 
+    /** Clocks, statistics, places in a journal, heads that nobody looked at. */
+    private static final String[] NOT_THE_SAME = {
+        "nvme.timestamp.since",
+        "nvme.smart.on_since",
+        "nvme.smart.busy",
+        "nvme.namespaces.counters",
+        "nvme.in_flight",
+        "nvme.cq"
+    };
+
     private static List<RestartSummary> check(
             DeviceFactory factory, Supplier<RequestGenerator> generator) {
         var summaries = new ArrayList<RestartSummary>();
@@ -92,20 +102,53 @@ class ShippedDevicesRestartTest {
                     RestartCheck.ofEach(ShippedDevicesRestartTest::disk)
                             .memory(0x10_0000, NvmeRequests.PAGES * 4096L)
                             .generator(NvmeRequests::new)
-                            // clocks, statistics, places in a journal, heads that nobody looked at
-                            .ignoring(
-                                    "nvme.timestamp.since",
-                                    "nvme.smart.on_since",
-                                    "nvme.smart.busy",
-                                    "nvme.namespaces.counters",
-                                    "nvme.in_flight",
-                                    "nvme.cq")
+                            .ignoring(NOT_THE_SAME)
                             .seed(seed)
                             .run());
         }
         assertThat(sum(summaries, RestartSummary::deaths)).isPositive();
         assertThat(sum(summaries, RestartSummary::deathsAtWork)).isPositive();
         assertThat(sum(summaries, RestartSummary::interrupts)).isPositive();
+    }
+
+    @Test
+    void shouldFindNothingInAnEduThatMigrates() {
+        for (int seed = 1; seed <= SEEDS; seed++) {
+            var summary =
+                    RestartCheck.of(Edu::new)
+                            .generator(EduRequests::new)
+                            .migrating()
+                            .seed(seed)
+                            .run();
+            assertThat(summary.restarts()).isPositive();
+        }
+    }
+
+    @Test
+    void shouldFindNothingInADigitalBoardThatMigrates() {
+        for (int seed = 1; seed <= SEEDS; seed++) {
+            var summary =
+                    RestartCheck.of(ctx -> new Idio16(ctx, InputPattern.COUNTER))
+                            .migrating()
+                            .seed(seed)
+                            .run();
+            assertThat(summary.restarts()).isPositive();
+        }
+    }
+
+    @Test
+    void shouldFindNothingInADiskThatMigrates() {
+        for (int seed = 1; seed <= SEEDS; seed++) {
+            var summary =
+                    RestartCheck.ofEach(ShippedDevicesRestartTest::disk)
+                            .memory(0x10_0000, NvmeRequests.PAGES * 4096L)
+                            .generator(NvmeRequests::new)
+                            .ignoring(NOT_THE_SAME)
+                            .migrating()
+                            .seed(seed)
+                            .run();
+            assertThat(summary.restarts()).isPositive();
+        }
     }
 
     /** The bytes of a disk are what outlives its process. */
