@@ -28,6 +28,7 @@ public final class Main {
                     new Subcommand("conform", ConformCommand::new),
                     new Subcommand("namespace", NamespaceCommand::new),
                     new Subcommand("upgrade", UpgradeCommand::new),
+                    new Subcommand("migrate", MigrateCommand::new),
                     new Subcommand("demo", DemoCommand::new),
                     new Subcommand("bench", BenchCommand::new),
                     new Subcommand("completion", CompletionCommand::new),

@@ -46,7 +46,14 @@ class CommandLineTest {
         assertThat(run("--version").out).startsWith("muser ").contains("Java");
         for (var name :
                 new String[] {
-                    "serve", "devices", "inspect", "conform", "namespace", "demo", "completion"
+                    "serve",
+                    "devices",
+                    "inspect",
+                    "conform",
+                    "namespace",
+                    "migrate",
+                    "demo",
+                    "completion"
                 }) {
             assertThat(run("--help").out).contains("  " + name + " ");
             assertThat(run(name, "--help").code).isZero();

@@ -43,6 +43,10 @@ public final class OutgoingStream {
 
     private boolean stopped;
     private boolean ended;
+
+    /** Whether a pass has ended with a short answer, and the next one is to be 0. */
+    private boolean owesEnd;
+
     private long effort;
 
     /**
@@ -59,6 +63,7 @@ public final class OutgoingStream {
     /** The device has stopped: what follows is the rest. */
     public void stop() {
         stopped = true;
+        owesEnd = false;
         inPass = false;
     }
 
@@ -80,10 +85,14 @@ public final class OutgoingStream {
     /**
      * Reads up to {@code count} bytes.
      *
-     * @return how many: fewer at the end of a pass, or of the stream
+     * @return how many: fewer at the end of a pass, or of the stream, and once 0 behind it
      */
     public int read(MemorySegment buffer, long at, int count) {
         effort = 0;
+        if (owesEnd) {
+            owesEnd = false;
+            return 0;
+        }
         int done = 0;
         while (done < count && (recordAt < recordEnd || next())) {
             int n = Math.min(count - done, recordEnd - recordAt);
@@ -91,6 +100,7 @@ public final class OutgoingStream {
             recordAt += n;
             done += n;
         }
+        owesEnd = done != 0 && done < count;
         return done;
     }
 
