@@ -26,6 +26,8 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Devices whose authors have done nothing for it migrate. */
 class StateStreamTest {
@@ -264,6 +266,36 @@ class StateStreamTest {
         assertThat(news.getFirst().get()).isZero();
         assertThat(to.read(4, 0)).isEqualTo(77);
         assertThat(to.read(0, 0)).isEqualTo(control);
+    }
+
+    /**
+     * Rows: now; columns: targets 0 to 7, x is refused (vfio-user, DEVICE_FEATURE; VFIO,
+     * mig_state).
+     */
+    @ParameterizedTest
+    @CsvSource({
+        "STOP,      x1234x6x",
+        "RUNNING,   x1234x6x",
+        "STOP_COPY, x1234xxx",
+        "RESUMING,  x1234x6x",
+        "PRE_COPY,  x1234x6x"
+    })
+    void shouldGoEveryWayThatThereIsAndNoOther(MigrationState now, String targets) {
+        for (var target : MigrationState.values()) {
+            var end = new End();
+            var migration = end.device.migration();
+            migration.moveTo(now);
+            boolean refused = targets.charAt(target.number()) == 'x';
+            if (refused) {
+                assertThat(DeviceFixture.errno(() -> migration.moveTo(target)))
+                        .as("%s to %s", now, target)
+                        .isEqualTo(Errno.EINVAL);
+                assertThat(migration.state()).isEqualTo(now);
+            } else {
+                migration.moveTo(target);
+                assertThat(migration.state()).isEqualTo(target);
+            }
+        }
     }
 
     // ---- what is refused ----
