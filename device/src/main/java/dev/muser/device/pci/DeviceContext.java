@@ -59,6 +59,7 @@ public final class DeviceContext {
     DeviceContext(EventLoop loop, DescriptorStore store) {
         clientLoop = loop;
         this.loop = new DeviceLoop(loop);
+        state.ofSession("pci.memory.addressed"); // it is about processes, not the device
         this.store = store.under("own.");
         barMemory = new BarMemory(store);
     }
