@@ -353,8 +353,7 @@ final class Requests {
         interrupts = new Interrupts(device, replies);
         memory = new Memory(device, replies, options.maxTransfer());
         writes = new WriteMulti(device, replies, agreedLimits);
-        features =
-                new Features(device, replies, agreedLimits, options.maxTransfer(), logLimit);
+        features = new Features(device, replies, agreedLimits, options.maxTransfer(), logLimit);
         device.attach(channel, kind);
     }
 
