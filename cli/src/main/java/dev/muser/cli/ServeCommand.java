@@ -305,9 +305,10 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             if (factory == null) {
                 startDisks(model, devices, controls);
             } else {
-                devices.start(i -> (l, home) -> PciDevice.create(factory, l, home));
-                if (controls != null) {
-                    paths.forEach(controls::listen);
+                var made = new PciDevice[count];
+                devices.start(i -> (loop, home) -> made[i] = PciDevice.create(factory, loop, home));
+                for (int i = 0; controls != null && i < paths.size(); i++) {
+                    controls.listen(paths.get(i), made[i]);
                 }
             }
         } catch (StateMismatchException e) {

@@ -5,6 +5,7 @@ import dev.muser.cli.control.DiskRequests;
 import dev.muser.cli.disk.AddedNamespaces;
 import dev.muser.cli.disk.NvmeDisk;
 import dev.muser.device.EventLoop;
+import dev.muser.device.pci.PciDevice;
 import dev.muser.linux.SyscallException;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,13 +28,16 @@ final class ServedControls {
         this.upgrade = upgrade;
     }
 
-    /** Has operators come to a device of which nothing but an upgrade can be asked. */
-    void listen(Path socket) {
+    /** Has operators come to a device of which no more can be asked than of any. */
+    void listen(Path socket, PciDevice device) {
         listen(
                 socket,
                 stop.loop(),
                 request -> {
-                    throw new UserError("no such command: process and upgrade are");
+                    if ("inspect".equals(request.get("command"))) {
+                        return stop.loop().call(() -> InspectCommand.report(socket, device));
+                    }
+                    throw new UserError("no such command: inspect, process and upgrade are");
                 });
     }
 

@@ -93,11 +93,12 @@ class KeptProcessTest {
                 assertThat(driver.factorial(6 + i)).isEqualTo(i == 0 ? 720 : 5040);
             }
             long old = process.id();
-            var said = upgrade(socket);
+            var said = run("upgrade", socket.toString());
             assertThat(said)
                     .isEqualToIgnoringNewLines(
                             "upgraded: process %d in the place of %d".formatted(process.id(), old));
             assertThat(driver.factorial(4)).isEqualTo(24);
+            assertThat(run("inspect", socket.toString())).contains("1234:11e8");
         }
         end();
         try (var left = Files.list(folder)) {
@@ -105,8 +106,7 @@ class KeptProcessTest {
         }
     }
 
-    private static String upgrade(Path socket) {
-        var words = new String[] {"upgrade", socket.toString()};
+    private static String run(String... words) {
         var out = new StringWriter();
         assertThat(Main.commandLine(words).setOut(new PrintWriter(out)).execute(words)).isZero();
         return out.toString();
