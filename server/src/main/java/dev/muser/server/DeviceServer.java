@@ -258,6 +258,11 @@ public final class DeviceServer implements AutoCloseable {
             device = made;
             kept = new Keep(home, made, options);
         } catch (RuntimeException | Error e) {
+            var made = device;
+            if (made != null) { // before the memory that it lives in
+                device = null;
+                made.close();
+            }
             home.segment().close();
             throw e;
         }

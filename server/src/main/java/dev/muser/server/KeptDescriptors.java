@@ -1,6 +1,8 @@
 package dev.muser.server;
 
+import dev.muser.device.VfioException;
 import dev.muser.linux.Fd;
+import dev.muser.linux.SyscallException;
 import dev.muser.service.DescriptorStore;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -30,15 +32,19 @@ final class KeptDescriptors {
         store.names().stream().filter(name -> name.startsWith(PREFIX)).forEach(stored::add);
     }
 
-    /** Keeps what {@code fd} stands for until it is dropped as often. */
+    /**
+     * Keeps what {@code fd} stands for until it is dropped as often.
+     *
+     * @throws VfioException when whoever keeps it cannot
+     */
     FdIdentity hold(Fd fd) {
         var identity = FdIdentity.of(fd);
         if (stored.add(identity.name())) {
             try {
                 store.put(identity.name(), fd);
-            } catch (RuntimeException e) {
+            } catch (SyscallException e) {
                 stored.remove(identity.name());
-                throw e;
+                throw new VfioException(e.errno(), "descriptor cannot be kept: " + e.getMessage());
             }
         }
         holdAgain(identity);
