@@ -9,6 +9,7 @@ import java.util.List;
 
 /** The memory that an {@link IoUring} shares with the kernel, and where in it everything is. */
 final class IoUringRings implements AutoCloseable {
+    private static final int SETUP_R_DISABLED = 0x40;
     private static final int SETUP_SUBMIT_ALL = 0x80;
     private static final int SETUP_COOP_TASKRUN = 0x100;
     private static final int SETUP_TASKRUN_FLAG = 0x200;
@@ -26,7 +27,7 @@ final class IoUringRings implements AutoCloseable {
     };
 
     /** For any thread, one after the other (Linux 5.19). */
-    private static final int[] SHARED = {SETUP_SUBMIT_ALL | SETUP_COOP_TASKRUN};
+    private static final int[] SHARED = {SETUP_SUBMIT_ALL | SETUP_COOP_TASKRUN | SETUP_R_DISABLED};
 
     private static final long OFFSET_SUBMISSIONS = 0;
     private static final long OFFSET_COMPLETIONS = 0x800_0000L;
@@ -110,11 +111,12 @@ final class IoUringRings implements AutoCloseable {
     }
 
     /**
-     * Creates one that several threads use, though not at once.
+     * Creates one that several threads use, though not at once, and that does nothing before it is
+     * enabled.
      *
      * @throws SyscallException EINVAL before Linux 5.19
      */
-    static IoUringRings createShared(int entries) {
+    static IoUringRings createDisabled(int entries) {
         return create(entries, SHARED);
     }
 

@@ -54,6 +54,7 @@ final class Syscall {
     static final int EPOLL_WAIT = 232;
     static final int EPOLL_CTL = 233;
     static final int WAITID = 247;
+    static final int SECCOMP = 317;
     static final int OPENAT = 257;
     static final int PPOLL = 271;
     static final int SPLICE = 275;
@@ -77,6 +78,9 @@ final class Syscall {
     static final int PIDFD_OPEN = 434;
     static final int CLOSE_RANGE = 436;
     static final int PIDFD_GETFD = 438;
+    static final int LANDLOCK_CREATE_RULESET = 444;
+    static final int LANDLOCK_ADD_RULE = 445;
+    static final int LANDLOCK_RESTRICT_SELF = 446;
 
     private static final Linker LINKER = Linker.nativeLinker();
 

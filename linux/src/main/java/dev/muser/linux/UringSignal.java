@@ -1,6 +1,8 @@
 package dev.muser.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,6 +25,11 @@ final class UringSignal {
     private static final int RINGS = 4; // a power of two
     private static final int REGISTER_EVENTFD = 4;
     private static final int UNREGISTER_EVENTFD = 5;
+    private static final int REGISTER_RESTRICTIONS = 11;
+    private static final int REGISTER_ENABLE_RINGS = 12;
+    private static final int RESTRICTION_REGISTER_OP = 0;
+    private static final int RESTRICTION_SQE_OP = 1;
+    private static final int NOP = 0;
     private static final VarHandle INDEX = JAVA_INT.varHandle();
 
     /** Null where the kernel is older than Linux 5.19, or a sandbox has no io_uring. */
@@ -35,13 +42,43 @@ final class UringSignal {
 
     private UringSignal(IoUringRings rings) {
         this.rings = rings; // all entries are 0, and so IORING_OP_NOP
+        try {
+            confine();
+        } catch (SyscallException e) {
+            rings.close();
+            throw e;
+        }
+    }
+
+    /**
+     * The ring can do nothing else ever: what it did otherwise, no filter of system calls would
+     * see.
+     */
+    private void confine() {
+        int[][] allowed = {
+            {RESTRICTION_REGISTER_OP, REGISTER_EVENTFD},
+            {RESTRICTION_REGISTER_OP, UNREGISTER_EVENTFD},
+            {RESTRICTION_SQE_OP, NOP}
+        };
+        try (var arena = Arena.ofConfined()) {
+            // struct io_uring_restriction: opcode u16 @0, register_op or sqe_op u8 @2; 16 bytes
+            var restrictions = arena.allocate(16L * allowed.length, 8);
+            for (int i = 0; i < allowed.length; i++) {
+                restrictions.set(JAVA_SHORT, 16L * i, (short) allowed[i][0]);
+                restrictions.set(JAVA_BYTE, 16L * i + 2, (byte) allowed[i][1]);
+            }
+            Syscall.check(
+                    "io_uring_register restrictions",
+                    register(REGISTER_RESTRICTIONS, restrictions.address(), allowed.length));
+        }
+        Syscall.check("io_uring_register enable", register(REGISTER_ENABLE_RINGS, 0, 0));
     }
 
     private static UringSignal @Nullable [] create() {
         var all = new UringSignal[RINGS];
         for (int i = 0; i < RINGS; i++) {
             try {
-                all[i] = new UringSignal(IoUringRings.createShared(2));
+                all[i] = new UringSignal(IoUringRings.createDisabled(2));
             } catch (SyscallException e) {
                 for (int created = 0; created < i; created++) {
                     all[created].rings.close();
