@@ -75,12 +75,13 @@ image_modernise() {
 # Without the cache everything works, only the start takes longer.
 image_train() {
     image_socket=$image/s # short: a socket has 107 bytes for its path, and for that of its control
-    image_record serve serve edu --warm-up 2s --until-stdin-closes -q --socket-path "$image_socket"
+    image_record serve serve edu --may-start-programs --warm-up 2s --until-stdin-closes -q --socket-path "$image_socket"
+    # A JVM starts another to write the cache: hence --may-start-programs.
     # The driver is another process, lest its classes be in the disk's; the disk ends with it.
     jvm_options other
     "$JAVA_HOME/bin/java" $jvm_options -p "$image/lib" -m dev.muser.cli/dev.muser.cli.Main \
         train --drive "$image_socket" 2>"$image/driver.log" 9>&- |
-        image_record nvme serve nvme --memory 64M --until-stdin-closes -q --socket-path "$image_socket"
+        image_record nvme serve nvme --may-start-programs --memory 64M --until-stdin-closes -q --socket-path "$image_socket"
     image_record other train
     image_train_keeper
 }

@@ -24,7 +24,7 @@ import picocli.CommandLine.Parameters;
             "Of a disk of 'muser serve nvme' it shows namespaces, queues and counters too, also"
                     + " while a machine uses it, by SOCKET.control.",
             "Any other device has one client at a time: while a machine uses it, it cannot be"
-                    + " inspected."
+                    + " inspected. Its process can, by --process."
         })
 final class InspectCommand extends BaseCommand implements Callable<Integer> {
     @Parameters(paramLabel = "SOCKET", description = "The socket's path.")
@@ -32,6 +32,13 @@ final class InspectCommand extends BaseCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
+
+    @Option(
+            names = "--process",
+            description =
+                    "Show instead as whom the process runs that serves it, and what it has given"
+                            + " up: see docs/security.md.")
+    private boolean process;
 
     @Option(
             names = "--timeout",
@@ -48,7 +55,10 @@ final class InspectCommand extends BaseCommand implements Callable<Integer> {
             throw new UserError("--timeout must be at least 1ms");
         }
         var out = out();
-        if (!askItsOperator()) {
+        if (process) {
+            var report = ProcessReport.of(socket, timeout);
+            out.print(json ? Json.print(report.json()) + "\n" : report.text());
+        } else if (!askItsOperator()) {
             var report = inspect();
             out.print(
                     json

@@ -13,6 +13,7 @@ import dev.muser.devices.NvmeModel;
 import dev.muser.devices.storage.StorageException;
 import dev.muser.linux.Affinity;
 import dev.muser.linux.Fd;
+import dev.muser.linux.Sandbox;
 import dev.muser.linux.SyscallException;
 import dev.muser.server.DeviceServer;
 import dev.muser.server.Loop;
@@ -199,6 +200,31 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     private Journal journal = Journal.ON;
 
     @Option(
+            names = "--user",
+            paramLabel = "NAME|UID[:GID]",
+            converter = UserAccount.Converter.class,
+            description =
+                    "Become this user, once images are open and before there are sockets. For"
+                            + " servers that root starts.")
+    private @Nullable UserAccount user;
+
+    @Option(
+            names = "--sandbox",
+            paramLabel = "on|off|require",
+            converter = Confinement.Mode.Converter.class,
+            defaultValue = "on",
+            description =
+                    "Give up what serving does not take: see docs/security.md. On unless given:"
+                            + " as far as the kernel can; 'require' to end where it cannot.")
+    private Confinement.Mode sandbox = Confinement.Mode.ON;
+
+    @Option(
+            names = "--may-start-programs",
+            hidden = true,
+            description = "For a JVM that starts another at its end, to write its cache.")
+    private boolean mayStartPrograms;
+
+    @Option(
             names = "--until-stdin-closes",
             hidden = true,
             description = "End when standard input does: for whoever starts this as a child.")
@@ -233,6 +259,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             }
             try (stop) {
                 stop.onSignals(process);
+                Confinement.restrict(sandbox, needs(process.isKept()));
                 process.serving(stop.loop(), device + " is served");
                 if (!process.goesOn()) {
                     sayReady(out());
@@ -305,6 +332,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             if (factory == null) {
                 startDisks(model, devices, controls);
             } else {
+                Confinement.become(user);
                 var made = new PciDevice[count];
                 devices.start(i -> (loop, home) -> made[i] = PciDevice.create(factory, loop, home));
                 for (int i = 0; controls != null && i < paths.size(); i++) {
@@ -325,6 +353,14 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
             throw e;
         }
         return stop;
+    }
+
+    private Sandbox.Needs needs(boolean kept) {
+        boolean programs = kept || mayStartPrograms; // an upgrade starts the next process
+        return device.equals(NvmeModel.NAME)
+                ? ServedDisks.needs(
+                        Setting.map(settings), spec().commandLine().getParseResult(), programs)
+                : new Sandbox.Needs(false, false, programs);
     }
 
     private List<Path> paths() {
@@ -378,6 +414,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                         added,
                         devices.process()::store);
         try {
+            Confinement.become(user);
             devices.start(i -> disks.get(i)::make);
             if (controls != null) {
                 controls.listen(disks, added, paths);

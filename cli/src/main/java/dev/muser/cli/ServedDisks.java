@@ -10,6 +10,7 @@ import dev.muser.devices.NvmeModel;
 import dev.muser.devices.OptionValues;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
+import dev.muser.linux.Sandbox;
 import dev.muser.service.DescriptorStore;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -79,6 +80,16 @@ final class ServedDisks {
             DeviceModel model, Map<String, String> settings, ParseResult parsed) {
         var options = NvmeModel.controller(values(model, settings, parsed), "", List.of());
         return ctx -> new Nvme(ctx, options);
+    }
+
+    /** Returns what a process needs that serves them, with what operators may add. */
+    static Sandbox.Needs needs(Map<String, String> settings, ParseResult parsed, boolean programs) {
+        var specs = specs(settings, parsed);
+        boolean more = !parsed.hasMatchedOption(DiskOptions.NO_CONTROL);
+        return new Sandbox.Needs(
+                more || specs.stream().anyMatch(DiskSpec::needsNetwork),
+                more || specs.stream().anyMatch(DiskSpec::needsRings),
+                programs);
     }
 
     private static List<DiskSpec> specs(Map<String, String> settings, ParseResult parsed) {

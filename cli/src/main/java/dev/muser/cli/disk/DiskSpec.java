@@ -81,6 +81,16 @@ public final class DiskSpec {
         return place == DiskKey.MEMORY || place == DiskKey.NULL;
     }
 
+    /** Whether its bytes are on another machine, or behind this one's network. */
+    public boolean needsNetwork() {
+        return place == DiskKey.NBD && !description().startsWith("nbd+unix:");
+    }
+
+    /** Whether its operations may go through {@code io_uring(7)}. */
+    public boolean needsRings() {
+        return place == DiskKey.FILE && !"threads".equalsIgnoreCase(values.get(DiskKey.ENGINE));
+    }
+
     /** Returns what it is, for messages. */
     public String description() {
         return switch (place) {
