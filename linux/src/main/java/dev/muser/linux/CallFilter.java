@@ -1,8 +1,6 @@
 package dev.muser.linux;
 
-import java.util.Map;
-import java.util.NavigableMap;
-import java.util.TreeMap;
+import java.util.Arrays;
 
 /**
  * Which system calls a process may make, by number, as a program for {@code seccomp(2)}: a binary
@@ -22,20 +20,21 @@ final class CallFilter {
     /** To a C library that is newer than this list, the kernel is an older one. */
     private final BpfProgram unknown = new BpfProgram().end(BpfProgram.fail(Errno.ENOSYS));
 
-    private final NavigableMap<Integer, BpfProgram> calls = new TreeMap<>();
-    private final int firstUnknown;
+    /** By number; no collections, which this early in a JVM's life take milliseconds. */
+    private final BpfProgram[] calls;
 
     /**
      * @param firstUnknown calls from this number on do not exist; those before it are refused with
      *     EPERM unless they are named
      */
     CallFilter(int firstUnknown) {
-        this.firstUnknown = firstUnknown;
+        calls = new BpfProgram[firstUnknown];
+        Arrays.fill(calls, refused);
     }
 
     CallFilter allow(int... numbers) {
         for (int number : numbers) {
-            calls.put(number, ALLOW);
+            calls[number] = ALLOW;
         }
         return this;
     }
@@ -43,7 +42,7 @@ final class CallFilter {
     /** Says of these that the kernel has none, so that the caller takes an older one. */
     CallFilter hide(int... numbers) {
         for (int number : numbers) {
-            calls.put(number, unknown);
+            calls[number] = unknown;
         }
         return this;
     }
@@ -54,56 +53,52 @@ final class CallFilter {
         for (int value : values) {
             program.returnIfEqual(value, BpfProgram.RET_ALLOW);
         }
-        calls.put(number, program.end(BpfProgram.fail(Errno.EPERM)));
+        calls[number] = program.end(BpfProgram.fail(Errno.EPERM));
         return this;
     }
 
     /** Allows a call when an argument has the bits of {@code mask} as {@code value} has them. */
     CallFilter allowMasked(int number, int argument, int mask, int value) {
-        calls.put(
-                number,
+        calls[number] =
                 new BpfProgram()
                         .load(BpfProgram.argument(argument))
                         .and(mask)
                         .returnIfEqual(value, BpfProgram.RET_ALLOW)
-                        .end(BpfProgram.fail(Errno.EPERM)));
+                        .end(BpfProgram.fail(Errno.EPERM));
         return this;
     }
 
     BpfProgram program() {
         // where the answer changes: a run of calls with the same one is one entry
-        var runs = new TreeMap<Integer, BpfProgram>();
-        BpfProgram before = null;
-        for (int number = 0; number < firstUnknown; number++) {
-            var answer = calls.getOrDefault(number, refused);
-            if (!answer.equals(before)) {
-                runs.put(number, answer);
+        var starts = new int[calls.length + 2];
+        var answers = new BpfProgram[calls.length + 2];
+        int runs = 0;
+        for (int number = 0; number < calls.length; number++) {
+            if (runs == 0 || !answers[runs - 1].equals(calls[number])) {
+                starts[runs] = number;
+                answers[runs++] = calls[number];
             }
-            before = answer;
         }
-        runs.put(firstUnknown, unknown);
-        runs.put(X32, refused);
+        starts[runs] = calls.length;
+        answers[runs++] = unknown;
+        starts[runs] = X32;
+        answers[runs++] = refused;
         return new BpfProgram()
                 .load(BpfProgram.ARCH)
                 .require(AUDIT_ARCH_X86_64, BpfProgram.fail(Errno.EPERM))
                 .load(BpfProgram.NR)
-                .append(search(runs));
+                .append(search(starts, answers, 0, runs));
     }
 
-    private static BpfProgram search(NavigableMap<Integer, BpfProgram> runs) {
-        if (runs.size() == 1) {
-            return runs.firstEntry().getValue();
+    private static BpfProgram search(int[] starts, BpfProgram[] answers, int from, int to) {
+        if (to - from == 1) {
+            return answers[from];
         }
-        int middle =
-                runs.entrySet().stream()
-                        .skip(runs.size() / 2)
-                        .map(Map.Entry::getKey)
-                        .findFirst()
-                        .orElseThrow();
+        int middle = (from + to) >>> 1;
         return new BpfProgram()
                 .branch(
-                        middle,
-                        search(runs.headMap(middle, false)),
-                        search(runs.tailMap(middle, true)));
+                        starts[middle],
+                        search(starts, answers, from, middle),
+                        search(starts, answers, middle, to));
     }
 }

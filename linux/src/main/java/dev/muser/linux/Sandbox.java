@@ -49,7 +49,7 @@ public final class Sandbox {
         if (!needs.uring() && !UringSignal.available()) { // made now, or not at all
             AioSignal.available();
         }
-        var program = ServingCalls.filter(needs, (int) ProcessHandle.current().pid());
+        var program = ServingCalls.filter(needs, (int) Syscall.call(Syscall.GETPID, 0));
         noNewPrivileges();
         try (var arena = Arena.ofConfined()) {
             // struct sock_fprog: len u16 @0, filter pointer @8

@@ -27,6 +27,7 @@ final class Syscall {
     static final int PREAD64 = 17;
     static final int PWRITE64 = 18;
     static final int MADVISE = 28;
+    static final int GETPID = 39;
     static final int SOCKET = 41;
     static final int CONNECT = 42;
     static final int SENDMSG = 46;
