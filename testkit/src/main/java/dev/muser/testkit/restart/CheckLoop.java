@@ -12,9 +12,9 @@ import java.util.function.BooleanSupplier;
 
 /**
  * A loop that turns when it is told to, and whose timers expire when it is told to. Each thing that
- * it runs is a transaction.
+ * it runs is a transaction. Owned by one thread; others may only {@link #execute}.
  */
-final class CheckLoop implements EventLoop {
+public final class CheckLoop implements EventLoop {
     private record Watch(Fd fd, Runnable readable) {}
 
     private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
@@ -27,12 +27,15 @@ final class CheckLoop implements EventLoop {
     /**
      * @param commit ends a transaction
      */
-    CheckLoop(Runnable commit) {
+    public CheckLoop(Runnable commit) {
         this.commit = commit;
     }
 
-    /** Runs once each: tasks, watches whose descriptor can be read, pollers. */
-    boolean turn() {
+    /**
+     * Runs once each: tasks, watches whose descriptor can be read, pollers; returns whether there
+     * was anything to do.
+     */
+    public boolean turn() {
         boolean worked = false;
         for (int n = tasks.size(); n > 0; n--) {
             var task = tasks.poll();
@@ -65,8 +68,8 @@ final class CheckLoop implements EventLoop {
         commit.run();
     }
 
-    /** Returns how many timers would expire. */
-    int due(boolean all) {
+    /** Returns how many timers would expire: those with the shortest time, or all. */
+    public int due(boolean all) {
         return dueTimers(all).size();
     }
 
@@ -80,7 +83,7 @@ final class CheckLoop implements EventLoop {
     }
 
     /** Lets timers expire: those with the shortest time, or all, in the order of their time. */
-    void expire(boolean all) {
+    public void expire(boolean all) {
         for (var timer : dueTimers(all)) {
             if (armed.remove(timer)) {
                 run(timer.task);
