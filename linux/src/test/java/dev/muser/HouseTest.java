@@ -74,6 +74,8 @@ final class HouseTest {
             names.add(modules.group(1));
         }
         assertThat(names).isNotEmpty();
+        // the fuzzer is on the class path, which has no modules
+        names.remove("fuzz");
         assertThat(REQUIRED.keySet()).containsExactlyInAnyOrderElementsOf(names);
     }
 

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.muser.fuzz;
+
+import org.jspecify.annotations.NullMarked;
