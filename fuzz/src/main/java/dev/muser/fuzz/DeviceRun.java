@@ -212,7 +212,12 @@ class DeviceRun implements AutoCloseable, AskedMemory.Watcher {
         }
         int count = input.u16() & 0xfff;
         switch (how & 3) {
-            case 0 -> migration.moveTo(STATES[input.u8() & 7]);
+            case 0 -> {
+                var state = STATES[input.u8() & 7];
+                if (migration.prepare(state)) {
+                    migration.moveTo(state);
+                }
+            }
             case 1 -> {
                 int n = migration.read(buffer, 0, count);
                 Finding.unless(n >= 0 && n <= count, "a stream's read returned " + n);

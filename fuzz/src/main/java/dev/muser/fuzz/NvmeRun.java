@@ -1,6 +1,7 @@
 package dev.muser.fuzz;
 
 import dev.muser.device.DmaAccess;
+import dev.muser.device.MigrationState;
 import dev.muser.device.VfioException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -65,7 +66,12 @@ final class NvmeRun extends DeviceRun {
                     ring(0, choice & 3);
                 }
             }
-            default -> super.step(choice);
+            default -> {
+                if ((choice & 15) == 13) {
+                    queues.lost(); // what a migration brings are other queues
+                }
+                super.step(choice);
+            }
         }
         checkStatus();
     }
@@ -98,6 +104,10 @@ final class NvmeRun extends DeviceRun {
 
     /** Begins anew. Everything that was under way ends before the controller says that it has. */
     private void enable() {
+        var migration = device.migration();
+        if (migration != null && migration.state() != MigrationState.RUNNING) {
+            reset(); // it does nothing before that is over
+        }
         write(0, CC, 4, 0);
         for (int i = 0; (status() & READY) != 0; i++) {
             Finding.unless(i < PATIENCE, "it is ready for ever after CC.EN was cleared");
