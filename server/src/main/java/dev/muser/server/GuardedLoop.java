@@ -4,6 +4,7 @@ import dev.muser.device.EventLoop;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFault;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** The loop as the device has it: what the device does there fails for the device alone. */
 final class GuardedLoop implements EventLoop {
@@ -56,7 +57,37 @@ final class GuardedLoop implements EventLoop {
 
     @Override
     public Poller poller(BooleanSupplier work) {
-        return open.add(real.poller(() -> pollOnce(work)));
+        var guarded = new GuardedWork(work);
+        var poller = open.add(real.poller(() -> pollOnce(guarded)));
+        guarded.poller = poller;
+        return poller;
+    }
+
+    /**
+     * What a poller does, until it fails: then the poller is stopped, or it would fail in each turn
+     * of the loop for ever. The device starts it again with its next client.
+     */
+    private static final class GuardedWork implements BooleanSupplier {
+        private final BooleanSupplier work;
+        private @Nullable Poller poller;
+
+        GuardedWork(BooleanSupplier work) {
+            this.work = work;
+        }
+
+        @Override
+        public boolean getAsBoolean() {
+            boolean failed = true;
+            try {
+                boolean worked = work.getAsBoolean();
+                failed = false;
+                return worked;
+            } finally {
+                if (failed && poller != null) {
+                    poller.stop();
+                }
+            }
+        }
     }
 
     private boolean pollOnce(BooleanSupplier work) {

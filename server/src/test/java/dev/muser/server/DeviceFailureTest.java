@@ -13,12 +13,15 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A device that fails ends its client's session, and nothing else. */
 final class DeviceFailureTest extends ServerTest {
@@ -146,6 +149,32 @@ final class DeviceFailureTest extends ServerTest {
                 }));
         third.expectEnd();
         neighbour.expectServed(); // while it fails in every turn, without a client
+    }
+
+    /** Nobody would stop it otherwise, and it would fail in each turn of everybody's loop. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldStopAPollerThatFailsUntilItIsStartedAgain(boolean withClient) throws Exception {
+        var client = withClient ? next() : null;
+        var calls = new AtomicInteger();
+        var poller =
+                given.poller(() -> {
+                    calls.incrementAndGet();
+                    throw new IllegalStateException("as a device may");
+                });
+        for (int starts = 1; starts <= 3; starts++) {
+            loop.execute(poller::start);
+            for (int turns = 0; turns < 20; turns++) {
+                var turned = new CountDownLatch(1);
+                loop.execute(turned::countDown);
+                turned.await();
+            }
+            assertThat(calls).hasValue(starts);
+        }
+        if (client != null) {
+            client.expectEnd();
+        }
+        expectOthersServed();
     }
 
     @ParameterizedTest
