@@ -1,0 +1,150 @@
+package dev.muser.testkit.hostile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.muser.device.pci.DeviceFactory;
+import dev.muser.device.pci.PciDevice;
+import dev.muser.linux.Fd;
+import dev.muser.linux.MemoryFile;
+import dev.muser.server.DeviceServer;
+import dev.muser.server.Loop;
+import dev.muser.server.LoopPolicy;
+import dev.muser.server.ServerOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.OptionalInt;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+
+/**
+ * A device whose clients mean harm, on one loop with the device of a client that does not.
+ *
+ * <p>After each test that other client has had every reply, the device serves its next client, and
+ * descriptors, mapped memory and heap are what they were before, while the server runs on.
+ */
+abstract class HostileTest {
+    /**
+     * What JUnit and the JVM themselves may need more after a test; a leak for each of ten thousand
+     * clients that takes 220 bytes is above.
+     */
+    private static final long HEAP_NOISE = 2 << 20;
+
+    private final Deque<AutoCloseable> ofTest = new ArrayDeque<>();
+    private final Deque<AutoCloseable> ofFixture = new ArrayDeque<>();
+    private Resources before = Resources.now();
+    private long heapBefore;
+    private Path folder = Path.of("");
+    private int servers;
+
+    Loop loop;
+    Bystander bystander;
+
+    /** Where the device under attack is. */
+    Path socket;
+
+    @BeforeEach
+    final void serveBoth() throws IOException {
+        folder = Files.createTempDirectory("muser");
+        loop = Loop.start("hostile", LoopPolicy.BLOCKING, OptionalInt.empty());
+        ofFixture.push(loop);
+        socket = serve(ofFixture, Puppet::new, ServerOptions.DEFAULTS);
+        bystander = new Bystander(serve(ofFixture, Puppet::new, ServerOptions.DEFAULTS));
+        ofFixture.push(bystander);
+        bystander.expectUnharmed();
+        before = Resources.now();
+        expectNextServed(socket);
+        awaitResources();
+        heapBefore = bystander.heap();
+    }
+
+    private Path serve(Deque<AutoCloseable> whose, DeviceFactory factory, ServerOptions options) {
+        var path = folder.resolve("s" + servers++);
+        whose.push(
+                DeviceServer.listen(
+                        loop, given -> PciDevice.create(factory, given), path, options));
+        return path;
+    }
+
+    /** Serves another device on the same loop. */
+    Path serve(DeviceFactory factory, ServerOptions options) {
+        return serve(ofTest, factory, options);
+    }
+
+    <T extends AutoCloseable> T closing(T what) {
+        ofTest.push(what);
+        return what;
+    }
+
+    HostileClient connect(Path path) {
+        return closing(HostileClient.connect(path));
+    }
+
+    /** A client that has said nothing yet. */
+    HostileClient connect() {
+        return connect(socket);
+    }
+
+    /** A client with a session. */
+    HostileClient negotiated() {
+        return connect().negotiate();
+    }
+
+    Fd memory(long size) {
+        return closing(MemoryFile.create("hostile", size));
+    }
+
+    /** A new client is served in full; it leaves again. */
+    static void expectNextServed(Path path) {
+        try (var next = HostileClient.connect(path).negotiate();
+                var file = MemoryFile.create("next", 4096)) {
+            next.expectServed();
+            next.map(0, 4096, file);
+            assertThat(Transfers.run(next, Puppet.Order.DMA_WRITE, 0, 4)).isZero();
+        }
+    }
+
+    @AfterEach
+    final void expectNothingChanged() throws Exception {
+        try {
+            bystander.expectUnharmed();
+            closeAll(ofTest);
+            expectNextServed(socket);
+            bystander.expectUnharmed();
+            expectResourcesAsBefore();
+        } finally {
+            closeAll(ofTest);
+            closeAll(ofFixture);
+            Files.deleteIfExists(folder);
+        }
+    }
+
+    /** A session ends in the turn after its client has left. */
+    private void awaitResources() {
+        for (int i = 0; i < 500 && !Resources.now().equals(before); i++) {
+            LockSupport.parkNanos(10_000_000);
+        }
+    }
+
+    private void expectResourcesAsBefore() {
+        awaitResources();
+        assertThat(Resources.now()).as("descriptors and mappings after the test").isEqualTo(before);
+        long heap = bystander.heap();
+        for (int i = 0; i < 20 && heap >= heapBefore + HEAP_NOISE; i++) {
+            LockSupport.parkNanos(50_000_000); // threads that end still hold what they had
+            heap = bystander.heap();
+        }
+        assertThat(heap)
+                .as("bytes of the heap after the test; before it were %d", heapBefore)
+                .isLessThan(heapBefore + HEAP_NOISE);
+    }
+
+    private static void closeAll(Deque<AutoCloseable> what) throws Exception {
+        while (!what.isEmpty()) {
+            what.pop().close();
+        }
+    }
+}

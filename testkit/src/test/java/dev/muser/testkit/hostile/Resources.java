@@ -1,0 +1,69 @@
+package dev.muser.testkit.hostile;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What this process has, as the kernel counts it.
+ *
+ * @param descriptors how many of each kind are open, without the files that the JVM opens when it
+ *     likes
+ * @param mappings how many mappings there are of memory files
+ * @param mappedBytes how long these are together
+ */
+record Resources(Map<String, Integer> descriptors, int mappings, long mappedBytes) {
+
+    static Resources now() {
+        var counts = new TreeMap<String, Integer>();
+        int mappings = 0;
+        long bytes = 0;
+        try (var fds = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+            for (var fd : fds) {
+                try {
+                    var kind = kind(Files.readSymbolicLink(fd).toString());
+                    if (!kind.isEmpty()) {
+                        counts.merge(kind, 1, Integer::sum);
+                    }
+                } catch (IOException e) {
+                    // the descriptor that reads this folder
+                }
+            }
+            for (var line : Files.readAllLines(Path.of("/proc/self/maps"))) {
+                if (line.contains("(deleted)")) { // memory files have no name in the file system
+                    int dash = line.indexOf('-');
+                    mappings++;
+                    bytes +=
+                            Long.parseUnsignedLong(line, dash + 1, line.indexOf(' '), 16)
+                                    - Long.parseUnsignedLong(line, 0, dash, 16);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return new Resources(counts, mappings, bytes);
+    }
+
+    private static String kind(String target) {
+        if (target.endsWith(".jar") || target.endsWith(".class") || target.endsWith("/modules")) {
+            return "";
+        }
+        if (target.startsWith("/proc/")
+                || target.startsWith("/dev/")
+                || target.contains("/target/")) {
+            return "";
+        }
+        int colon = target.indexOf(":[");
+        return colon < 0 || target.startsWith("anon_inode") ? target : target.substring(0, colon);
+    }
+
+    /** Returns how many bytes of the heap are used by what is reachable. */
+    static long heap() {
+        System.gc();
+        var runtime = Runtime.getRuntime();
+        return runtime.totalMemory() - runtime.freeMemory();
+    }
+}
