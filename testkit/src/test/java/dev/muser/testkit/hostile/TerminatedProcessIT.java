@@ -57,8 +57,7 @@ final class TerminatedProcessIT {
         switch (i % 3) {
             case 0 -> client.expectServed();
             case 1 -> // half a message, with a descriptor
-                    client.send(
-                            Requests.message(i, Requests.DMA_MAP, 48, 0, new byte[7]), memory);
+                    client.send(Requests.message(i, Requests.DMA_MAP, 48, 0, new byte[7]), memory);
             default -> { // never reads
                 var all = Bytes.of();
                 for (int n = 0; n < 1000; n++) {
