@@ -1,13 +1,21 @@
 package dev.muser.devices.storage;
 
+import dev.muser.linux.EventFd;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What this process has open, but for what the JVM opens by itself and keeps. */
+/** What of files, rings and eventfds this process has open. */
 final class OpenFiles {
+    static {
+        // by what it signals eventfds is open for good, from the first signal on
+        try (var event = EventFd.create()) {
+            EventFd.signal(event);
+        }
+    }
+
     private OpenFiles() {}
 
     static List<String> list() {
@@ -16,8 +24,7 @@ final class OpenFiles {
             for (var file : files) {
                 try {
                     var target = Files.readSymbolicLink(file).toString();
-                    if (target.matches(".*(image|io_uring|eventfd|guest).*")
-                            && !target.contains("muser-signal")) {
+                    if (target.matches(".*(image|io_uring|eventfd|guest).*")) {
                         found.add(file.getFileName() + " " + target);
                     }
                 } catch (IOException e) {
