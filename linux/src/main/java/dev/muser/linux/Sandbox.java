@@ -43,7 +43,7 @@ public final class Sandbox {
      * with ENOSYS where the caller then does without. And no program that is started can have more
      * rights than this process: {@code no_new_privs}.
      *
-     * @throws SyscallException EINVAL, ENOSYS where the kernel has no filters (before 3.17)
+     * @throws SyscallException EINVAL, ENOSYS where the kernel has no such filters (before 4.17)
      */
     public static void restrictCalls(Needs needs) {
         if (!needs.uring() && !UringSignal.available()) { // made now, or not at all

@@ -2,7 +2,6 @@ package dev.muser.linux;
 
 import static dev.muser.linux.Syscall.IOCTL;
 import static dev.muser.linux.Syscall.IO_URING_SETUP;
-import static dev.muser.linux.Syscall.PIDFD_SEND_SIGNAL;
 import static dev.muser.linux.Syscall.PRCTL;
 import static dev.muser.linux.Syscall.PRLIMIT64;
 import static dev.muser.linux.Syscall.SOCKET;
@@ -63,32 +62,8 @@ final class ServingCalls {
     // fchdir mkdir rmdir | getpgrp setsid getgroups getresuid getresgid getpgid getsid | utime |
     // arch_prctl setrlimit | set_tid_address | mkdirat | utimensat | pidfd_send_signal
     private static final int[] PROGRAMS = {
-        23,
-        56,
-        57,
-        58,
-        59,
-        61,
-        62,
-        80,
-        81,
-        83,
-        84,
-        111,
-        112,
-        115,
-        118,
-        120,
-        121,
-        124,
-        132,
-        158,
-        160,
-        218,
-        234,
-        258,
-        280,
-        PIDFD_SEND_SIGNAL
+        23, 56, 57, 58, 59, 61, 62, 80, 81, 83, 84, 111, 112, 115, 118, 120, 121, 124, 132, 158,
+        160, 218, 234, 258, 280, 424
     };
 
     private static final int CLONE = 56;

@@ -101,12 +101,11 @@ final class UringSignal {
             return false;
         }
         var ring = all[eventFd.number() & (RINGS - 1)];
-        synchronized (ring) {
+        synchronized (ring) { // by identity: the number may have been another file's
             return (ring.told == eventFd || ring.tell(eventFd)) && ring.submit();
         }
     }
 
-    @SuppressWarnings("ReferenceEquality") // a number may be another file's by now
     private boolean tell(Fd eventFd) {
         if (told != null) {
             told = null;
