@@ -277,6 +277,8 @@ final class HostileDmaTest extends HostileTest {
                     {0x13000, PAGE},
                     {0x10000, 4 * PAGE - 1},
                     {0x10000, 4 * PAGE + 1},
+                    {0xf000, 6 * PAGE},
+                    {0x11000, 1L << 62},
                     {0x10000, 0},
                     {0x18000, PAGE}
                 }) {
@@ -284,6 +286,21 @@ final class HostileDmaTest extends HostileTest {
                     .failed(Errno.ENOENT);
         }
         assertThat(Transfers.run(client, Puppet.Order.DMA_WRITE, 0x13ff0, 32)).isZero();
+    }
+
+    @Test
+    void shouldUnmapAllMappingsInARangeThatCutsNone() {
+        var client = negotiated();
+        for (long[] range : new long[][] {{0xf000, 9 * PAGE}, {0x10000, 8 * PAGE}, {0, 1L << 63}}) {
+            client.map(0x10000, 4 * PAGE, memory(4 * PAGE));
+            client.map(0x14000, 4 * PAGE, memory(4 * PAGE));
+            assertThat(Transfers.run(client, Puppet.Order.DMA_WRITE, 0x13ff0, 32)).isZero();
+            client.ask(Requests.DMA_UNMAP, Requests.dmaUnmap(range[0], range[1])).succeeded(24);
+            for (long gone : new long[] {0x10000, 0x14000}) {
+                assertThat(Transfers.run(client, Puppet.Order.DMA_WRITE, gone, 8))
+                        .isEqualTo(Errno.EFAULT);
+            }
+        }
     }
 
     @Test
