@@ -158,9 +158,9 @@ public final class GuestMemory {
         } finally {
             try {
                 unmapAll();
-                go(); // finds nothing mapped
             } finally {
                 log.stop();
+                go(); // what waited finds nothing mapped, and not the next client's memory
             }
         }
     }

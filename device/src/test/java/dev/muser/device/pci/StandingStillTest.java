@@ -1,6 +1,7 @@
 package dev.muser.device.pci;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.muser.device.DmaAccess;
 import dev.muser.device.EventLoop;
@@ -46,6 +47,7 @@ class StandingStillTest {
         private final List<Interrupt> vectors = new ArrayList<>();
         private int busy;
         private int resumed;
+        private boolean broken;
 
         void declare(DeviceContext ctx) {
             ctx.identity(0x1234, 0x5678).intx();
@@ -66,6 +68,13 @@ class StandingStillTest {
         @Override
         public void resume() {
             resumed++;
+        }
+
+        @Override
+        public void dmaUnmapped(long iova, long size) {
+            if (broken) {
+                throw new IllegalStateException("broken");
+            }
         }
     }
 
@@ -251,6 +260,20 @@ class StandingStillTest {
         model.loop.execute(() -> done.add("task"));
         turn();
         assertThat(done).endsWith("task");
+    }
+
+    @Test
+    void shouldEndWhatWaitsWithTheClientAlsoWhenTheDeviceFails() {
+        fixture.device.detach();
+        fixture.device.attach(port);
+        fixture.device.mapDma(MEMORY, 4096, DmaAccess.READ_WRITE, null, 0);
+        migration().moveTo(MigrationState.STOP);
+        model.memory.write(MEMORY, bytes, errno -> done.add("written " + errno));
+        model.broken = true;
+        assertThatIllegalStateException().isThrownBy(fixture.device::detach);
+        model.broken = false;
+        assertThat(done).containsExactly("written " + Errno.EFAULT);
+        assertThat(port.pending()).isZero();
     }
 
     @Test
