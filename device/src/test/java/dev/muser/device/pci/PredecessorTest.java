@@ -11,6 +11,7 @@ import dev.muser.linux.PidFd;
 import dev.muser.service.LocalStore;
 import dev.muser.service.Predecessor;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -71,18 +72,22 @@ class PredecessorTest {
     @Test
     void shouldAwaitItsEndWhenTheSystemMayWriteForIt() {
         var segment = begin(true);
-        Thread.ofPlatform()
-                .start(() -> {
-                    try {
-                        TimeUnit.MILLISECONDS.sleep(
-                                300); // for one that does not wait to be found out
-                    } catch (InterruptedException e) {
-                        throw new AssertionError(e);
-                    }
-                    process.destroyForcibly();
-                });
-        goOn(segment);
-        assertThat(process.isAlive()).isFalse();
+        // asked of the kernel: java.lang.Process hears of an end later, by a thread of its own
+        try (var kernel = PidFd.open(process.pid())) {
+            Thread.ofPlatform().start(this::endInAWhile);
+            goOn(segment);
+            assertThat(kernel.awaitExit(Duration.ZERO)).isTrue();
+        }
+    }
+
+    /** Late, for one that does not wait to be found out. */
+    private void endInAWhile() {
+        try {
+            TimeUnit.MILLISECONDS.sleep(300);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+        process.destroyForcibly();
     }
 
     @Test
