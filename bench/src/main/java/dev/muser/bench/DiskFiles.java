@@ -49,8 +49,7 @@ final class DiskFiles {
                     "no fio on the path or in the guest tests' rig: files have no floor to stand"
                             + " beside");
         }
-        var image = folder.resolve("disk.img");
-        write(image);
+        var image = image(folder);
         for (var what : cases) {
             var socket = server.ask("disk %s 4096 MAPPED sleep %s".formatted(what.kind(), image));
             report.add(measure(what, Path.of(socket), image, fio));
@@ -58,12 +57,16 @@ final class DiskFiles {
         }
     }
 
-    /** All of it: what was never written is not like a disk in use, neither for fio nor for us. */
-    private static void write(Path image) {
+    /**
+     * Makes an image. All of it is written: what never was is not like a disk in use, neither for
+     * fio nor for us.
+     */
+    static Path image(Path folder) {
+        var image = folder.resolve("disk.img");
         var bytes = new byte[PIECE];
         var random = new Random(1);
         try (var file =
-                FileChannel.open(image, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                FileChannel.open(image, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             for (long at = 0; at < DiskServer.SIZE; at += PIECE) {
                 random.nextBytes(bytes);
                 var piece = ByteBuffer.wrap(bytes);
@@ -72,6 +75,7 @@ final class DiskFiles {
                 }
             }
             file.force(true);
+            return image;
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + image, e);
         }

@@ -10,10 +10,15 @@ final class DiskIdle {
     private static final int DISKS = 64;
 
     private final BenchOptions options;
+    private final Path image;
     private final Consumer<Measurement> results;
 
-    DiskIdle(BenchOptions options, Consumer<Measurement> results) {
+    /**
+     * @param image a file that a disk can be of
+     */
+    DiskIdle(BenchOptions options, Path image, Consumer<Measurement> results) {
         this.options = options;
+        this.image = image;
         this.results = results;
     }
 
@@ -21,7 +26,11 @@ final class DiskIdle {
     void run(ChildJvm server, GcLog log) {
         idle(server, "MESSAGES", "doorbell buffer", true);
         idle(server, "MAPPED", "mapped doorbells", false);
-        load(server, log);
+        load(server, log, "memory", "memory");
+        load(server, log, "buffered", "file");
+        var all = log.since(0);
+        add("collections since the start", "", all.collections());
+        add("longest collection since the start", "ms", all.longestCollection());
         share(server);
     }
 
@@ -64,9 +73,9 @@ final class DiskIdle {
         }
     }
 
-    private void load(ChildJvm server, GcLog log) {
-        var what = DiskCase.of("memory", 4096, DiskCase.HALF, 32);
-        var socket = Path.of(server.ask("disk memory 4096 MAPPED poll"));
+    private void load(ChildJvm server, GcLog log, String kind, String words) {
+        var what = DiskCase.of(kind, 4096, DiskCase.HALF, 32);
+        var socket = Path.of(server.ask("disk %s 4096 MAPPED poll %s".formatted(kind, image)));
         try (var client = new DiskClient(socket, what)) {
             var load = client.loads().getFirst();
             long time = options.time().toNanos();
@@ -78,15 +87,15 @@ final class DiskIdle {
             DiskSpeeds.run(client.loads(), 4 * time, false);
             long more = Long.parseLong(server.ask("allocated")) - allocated - 2 * asking;
             add(
-                    "allocated for each command",
+                    "%s: allocated for each command".formatted(words),
                     "bytes",
                     (double) Math.max(0, more) / (load.done() - before));
             var during = log.since(lines);
-            add("collections under load", "", during.collections());
-            add("longest safepoint under load", "ms", during.longestSafepoint());
-            var all = log.since(0);
-            add("collections since the start", "", all.collections());
-            add("longest collection since the start", "ms", all.longestCollection());
+            add("%s: collections under load".formatted(words), "", during.collections());
+            add(
+                    "%s: longest safepoint under load".formatted(words),
+                    "ms",
+                    during.longestSafepoint());
         }
         server.ask("drop");
     }

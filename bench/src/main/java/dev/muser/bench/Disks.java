@@ -47,7 +47,10 @@ final class Disks {
         }
         if (wanted.contains(Benchmark.NVME_IDLE)) {
             var log = new GcLog(folder.resolve("gc.log"));
-            with(server -> new DiskIdle(options, results).run(server, log), List.of(log.option()));
+            var image = DiskFiles.image(folder);
+            with(
+                    server -> new DiskIdle(options, image, results).run(server, log),
+                    List.of(log.option()));
         }
     }
 

@@ -89,7 +89,8 @@ class DiskBenchTest {
                 .extracting(Measurement::what)
                 .contains(
                         "idle, doorbell buffer: wake-ups",
-                        "allocated for each command",
+                        "memory: allocated for each command",
+                        "file: longest safepoint under load",
                         "slowest of them, of the mean");
         assertThat(results).allSatisfy(m -> assertThat(m.p50()).isNotNegative());
     }
