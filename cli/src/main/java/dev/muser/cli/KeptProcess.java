@@ -9,6 +9,7 @@ import dev.muser.service.HandoverException;
 import dev.muser.service.NamedDescriptor;
 import dev.muser.service.Predecessor;
 import dev.muser.service.ServiceManager;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -20,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class KeptProcess implements AutoCloseable {
     private static final String STATE = ".state";
+
+    /** So long a client's first accesses, and the compilers, have the CPUs. */
+    private static final Duration FIRST_ANSWERS = Duration.ofMillis(100);
 
     private final ServiceManager manager;
     private final boolean goesOn;
@@ -66,6 +70,17 @@ final class KeptProcess implements AutoCloseable {
     /** Returns the process in whose place this one goes on, if that may not have ended. */
     @Nullable Predecessor predecessor() {
         return predecessor;
+    }
+
+    /**
+     * Waits until the process before has ended, which the client does not wait for: it has been
+     * answered by then.
+     */
+    void awaitPredecessor() {
+        if (predecessor != null) {
+            predecessor.leave(FIRST_ANSWERS);
+            predecessor.awaitEnd();
+        }
     }
 
     /** Whether it waits to go on where another process stops. */

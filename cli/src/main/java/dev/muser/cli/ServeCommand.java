@@ -325,7 +325,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 stop.close();
                 return null;
             }
-            var controls = control ? new ServedControls(process, upgrade, stop) : null;
+            var controls = control ? new ServedControls(upgrade, stop) : null;
             var devices =
                     new ServedDevices(
                             device, process, stop, options, paths, fd, journal == Journal.ON);
@@ -335,6 +335,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 Confinement.become(user);
                 var made = new PciDevice[count];
                 devices.start(i -> (loop, home) -> made[i] = PciDevice.create(factory, loop, home));
+                process.awaitPredecessor();
                 for (int i = 0; controls != null && i < paths.size(); i++) {
                     controls.listen(paths.get(i), made[i]);
                 }
@@ -399,6 +400,10 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     private void startDisks(
             DeviceModel model, ServedDevices devices, @Nullable ServedControls controls) {
         var paths = devices.paths();
+        var before = devices.process().predecessor();
+        if (before != null) {
+            before.letEnd(); // images of files wait for it
+        }
         var added = new ArrayList<AddedNamespaces>();
         for (int i = 0; i < Math.max(1, paths.size()); i++) {
             added.add(new AddedNamespaces(devices.process().store(i)));
@@ -416,6 +421,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         try {
             Confinement.become(user);
             devices.start(i -> disks.get(i)::make);
+            devices.process().awaitPredecessor();
             if (controls != null) {
                 controls.listen(disks, added, paths);
             }

@@ -14,16 +14,13 @@ import java.util.function.UnaryOperator;
 
 /** The control sockets beside those of the devices, by which operators come. */
 final class ServedControls {
-    private final KeptProcess process;
     private final OrderlyStop stop;
     private final Upgrade upgrade;
 
     /**
-     * @param process by the one before it the sockets may still be open
      * @param stop closes the sockets at the end
      */
-    ServedControls(KeptProcess process, Upgrade upgrade, OrderlyStop stop) {
-        this.process = process;
+    ServedControls(Upgrade upgrade, OrderlyStop stop) {
         this.stop = stop;
         this.upgrade = upgrade;
     }
@@ -59,10 +56,6 @@ final class ServedControls {
 
     private void listen(Path socket, EventLoop loop, UnaryOperator<Map<String, Object>> requests) {
         var path = ControlServer.pathFor(socket);
-        var before = process.predecessor();
-        if (before != null) {
-            before.awaitEnd();
-        }
         try {
             stop.add(ControlServer.listen(path, loop, request -> answer(request, requests)));
         } catch (SyscallException e) {

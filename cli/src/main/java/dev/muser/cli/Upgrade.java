@@ -83,6 +83,7 @@ final class Upgrade {
                 next.handOver(process.manager().everything(), TO_TAKE_OVER);
                 process.manager().mainPid(next.process().pid());
                 next.go(self, pid);
+                next.awaitLeaveToEnd();
                 self.signal(PidFd.SIGKILL); // the JVM's own end takes ten times as long
             } catch (HandoverException | RuntimeException e) {
                 process.manager().mainPid(pid);

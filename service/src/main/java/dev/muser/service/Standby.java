@@ -97,8 +97,7 @@ public final class Standby implements AutoCloseable {
      * Says that this process could go on with what it took over, and waits for the word that it is
      * to. Until then the process before may still go on itself: touch nothing before.
      *
-     * @return the process before, whose end is to be awaited and which is to be closed; null when
-     *     it has ended
+     * @return the process before, which is to be let end, and to be closed; null when it has ended
      */
     public @Nullable Predecessor confirm() throws HandoverException {
         channel.send(HandoverChannel.TAKEN, "", HandoverChannel.deadline(PROMPT));
@@ -114,10 +113,10 @@ public final class Standby implements AutoCloseable {
         }
     }
 
-    private static Predecessor predecessor(NamedDescriptor sent) throws HandoverException {
+    private Predecessor predecessor(NamedDescriptor sent) throws HandoverException {
         try {
             long pid = Long.parseLong(sent.name());
-            return new Predecessor(PidFd.adopt(sent.fd().duplicate()), pid);
+            return new Predecessor(PidFd.adopt(sent.fd().duplicate()), pid, channel::close);
         } catch (NumberFormatException e) {
             throw new HandoverException("the other process speaks another protocol");
         }

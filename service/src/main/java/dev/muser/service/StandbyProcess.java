@@ -146,8 +146,8 @@ public final class StandbyProcess implements AutoCloseable {
     }
 
     /**
-     * As {@link #go()}, when the process in whose place it goes on has stopped, and is about to
-     * end.
+     * As {@link #go()}, when the process in whose place it goes on has stopped, and ends after
+     * {@link #awaitLeaveToEnd}.
      *
      * @param predecessor that process; stays the caller's
      */
@@ -156,6 +156,14 @@ public final class StandbyProcess implements AutoCloseable {
                 HandoverChannel.GO,
                 List.of(new NamedDescriptor(Long.toString(pid), predecessor.fd())),
                 deadline(Duration.ofSeconds(1)));
+    }
+
+    /**
+     * Waits until it lets the process before it end: the end of a process takes CPUs that the
+     * client's next answers need. Not for long, and no longer than it lives.
+     */
+    public void awaitLeaveToEnd() {
+        var _ = Poll.await(fd(), Poll.IN, Predecessor.PATIENCE);
     }
 
     /** Kills it, waits for its end, and closes this. */

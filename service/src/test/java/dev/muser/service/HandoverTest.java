@@ -239,6 +239,7 @@ class HandoverTest {
                     });
             giver.handOver(make(1), LONG);
             giver.go(predecessor, giver.process().pid());
+            giver.awaitLeaveToEnd();
             predecessor.signal(PidFd.SIGKILL);
             assertThat(other.get()).as("whether it had ended").isTrue();
         }

@@ -60,7 +60,7 @@ class PredecessorTest {
 
     private void goOn(StateSegment segment) {
         var left = Objects.requireNonNull(StateSegment.open(segment.fd().duplicate(), "test"));
-        try (var before = new Predecessor(PidFd.open(process.pid()), process.pid())) {
+        try (var before = new Predecessor(PidFd.open(process.pid()), process.pid(), () -> {})) {
             var device =
                     PciDevice.create(this::make, loop, new DeviceHome(left, store, true, before));
             device.attach(null);
