@@ -99,13 +99,13 @@ public final class DiskFile {
     }
 
     /**
-     * Opens a file anew that is open already: another open file description of the same file,
-     * wherever its path leads by now.
+     * Returns a path by which a file that is open can be opened anew: another open file description
+     * of the same file, wherever its own path leads by now.
      *
-     * @param flags bits of this class
+     * @param fd of this process; open until then
      */
-    public static Fd reopen(Fd fd, int flags) {
-        return open(Path.of("/proc/self/fd/" + fd.number()), flags);
+    public static Path pathOf(Fd fd) {
+        return Path.of("/proc/self/fd/" + fd.number());
     }
 
     /**

@@ -8,9 +8,15 @@ package dev.muser.devices.storage;
  * @param engine who makes the system calls
  * @param threads the most threads of {@link Engine#THREADS}, from 1 to 64
  * @param create the size in bytes of the sparse file to create when there is none; 0 to create none
+ * @param files who opens it
  */
 public record FileOptions(
-        boolean readOnly, boolean direct, Engine engine, int threads, long create) {
+        boolean readOnly,
+        boolean direct,
+        Engine engine,
+        int threads,
+        long create,
+        ImageFiles files) {
 
     /** Who makes the system calls. */
     public enum Engine {
@@ -23,7 +29,8 @@ public record FileOptions(
     }
 
     /** For reading and writing, through the page cache. */
-    public static final FileOptions DEFAULT = new FileOptions(false, false, Engine.AUTO, 8, 0);
+    public static final FileOptions DEFAULT =
+            new FileOptions(false, false, Engine.AUTO, 8, 0, ImageFiles.OWN);
 
     public FileOptions {
         if (threads < 1 || threads > 64) {
@@ -35,22 +42,26 @@ public record FileOptions(
     }
 
     public FileOptions withReadOnly(boolean value) {
-        return new FileOptions(value, direct, engine, threads, create);
+        return new FileOptions(value, direct, engine, threads, create, files);
     }
 
     public FileOptions withDirect(boolean value) {
-        return new FileOptions(readOnly, value, engine, threads, create);
+        return new FileOptions(readOnly, value, engine, threads, create, files);
     }
 
     public FileOptions withEngine(Engine value) {
-        return new FileOptions(readOnly, direct, value, threads, create);
+        return new FileOptions(readOnly, direct, value, threads, create, files);
     }
 
     public FileOptions withThreads(int value) {
-        return new FileOptions(readOnly, direct, engine, value, create);
+        return new FileOptions(readOnly, direct, engine, value, create, files);
     }
 
     public FileOptions withCreate(long size) {
-        return new FileOptions(readOnly, direct, engine, threads, size);
+        return new FileOptions(readOnly, direct, engine, threads, size, files);
+    }
+
+    public FileOptions withFiles(ImageFiles value) {
+        return new FileOptions(readOnly, direct, engine, threads, create, value);
     }
 }

@@ -103,7 +103,8 @@ final class KeptImage implements AutoCloseable {
         boolean fenced = false;
         try {
             long mark = Long.parseUnsignedLong(name.substring(kind(options).length()), 16);
-            fd = DiskFile.reopen(holder.fd(), OpenedImage.flags(options));
+            var anew = DiskFile.pathOf(holder.fd());
+            fd = options.files().open(anew, OpenedImage.flags(options));
             awaitEnd(holder.path(), fd, mark);
             DiskFile.mark(fd, mark);
             fenced = true;

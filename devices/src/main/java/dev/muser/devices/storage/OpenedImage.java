@@ -35,7 +35,7 @@ record OpenedImage(
             if (blockDevice && !options.readOnly()) {
                 // again, so that nothing mounted is overwritten
                 fd.close();
-                fd = DiskFile.open(path, flags(options) | DiskFile.EXCLUSIVE);
+                fd = options.files().open(path, flags(options) | DiskFile.EXCLUSIVE);
             }
             return check(path, fd, blockDevice, options);
         } catch (SyscallException e) {
@@ -76,7 +76,7 @@ record OpenedImage(
 
     private static Fd descriptor(Path path, FileOptions options) {
         try {
-            return DiskFile.open(path, flags(options));
+            return options.files().open(path, flags(options));
         } catch (SyscallException e) {
             if (e.errno() == Errno.ENOENT && options.create() > 0) {
                 return create(path, options);
@@ -93,7 +93,7 @@ record OpenedImage(
         requireSize(path, options.create(), SECTOR);
         Fd fd;
         try {
-            fd = DiskFile.open(path, flags(options) | DiskFile.CREATE_NEW);
+            fd = options.files().open(path, flags(options) | DiskFile.CREATE_NEW);
         } catch (SyscallException e) {
             throw explain(path, options, e);
         }
@@ -102,7 +102,7 @@ record OpenedImage(
             return fd;
         } catch (SyscallException e) {
             fd.close();
-            boolean ignored = path.toFile().delete();
+            boolean ignored = options.files().delete(path);
             throw new StorageException(
                     "cannot make %s %d bytes long: %s"
                             .formatted(path, options.create(), Errno.describe(e.errno())),
