@@ -71,7 +71,7 @@ public final class Sandbox {
     }
 
     /** For this thread and those that it begins; with a filter, for all. */
-    private static void noNewPrivileges() {
+    static void noNewPrivileges() {
         Syscall.check(
                 "prctl PR_SET_NO_NEW_PRIVS",
                 Syscall.call(Syscall.PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0));

@@ -2,54 +2,29 @@ package dev.muser.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** A process that has restricted itself, and tries all the same. */
 final class SandboxTest {
-    private @Nullable Process process;
-    private BufferedReader answers = new BufferedReader(BufferedReader.nullReader());
-    private Writer orders = Writer.nullWriter();
+    private final SandboxedProcess process = new SandboxedProcess();
 
     @AfterEach
     void kill() {
-        if (process != null) {
-            process.destroyForcibly();
-        }
+        process.close();
     }
 
     private long start(String... needs) throws IOException {
-        var command =
-                new ArrayList<>(
-                        List.of(
-                                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-cp",
-                                "target/classes:target/test-classes",
-                                SandboxedProgram.class.getName()));
-        command.addAll(List.of(needs));
-        var started =
-                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        process = started;
-        answers = started.inputReader();
-        orders = started.outputWriter();
-        assertThat(answers.readLine()).isEqualTo("started");
-        return started.pid();
+        return process.start(needs);
     }
 
     private String told(String order) throws IOException {
-        orders.write(order + "\n");
-        orders.flush();
-        var answer = answers.readLine();
-        return answer == null ? "dead" : answer;
+        return process.told(order);
     }
 
     /** Returns each thread's values of a field of its status. */
@@ -86,7 +61,7 @@ final class SandboxTest {
         assertThat(told("call 59 0 0 0")).as("execve").isEqualTo("EPERM");
         assertThat(told("call 425 2 0")).as("io_uring_setup").isEqualTo("ENOSYS");
         assertThat(told("call 62 1 0")).as("kill").isEqualTo("EPERM");
-        assertThat(told("call 62 " + pid() + " 0")).as("kill itself").isEqualTo("ok");
+        assertThat(told("call 62 " + process.pid() + " 0")).as("kill itself").isEqualTo("ok");
         assertThat(told("start /bin/pwd")).startsWith("IOException");
 
         assertThat(told("call 41 1 1 0")).as("a UNIX socket").isEqualTo("ok");
@@ -94,10 +69,6 @@ final class SandboxTest {
         assertThat(told("signal")).isEqualTo("count 1");
         assertThat(told("threads 50")).isEqualTo("threads 50");
         assertThat(told("garbage")).isEqualTo("garbage 200000000");
-    }
-
-    private long pid() {
-        return process == null ? 0 : process.pid();
     }
 
     @Test
