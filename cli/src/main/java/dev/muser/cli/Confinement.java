@@ -2,6 +2,7 @@ package dev.muser.cli;
 
 import dev.muser.linux.Errno;
 import dev.muser.linux.Identity;
+import dev.muser.linux.LandlockRuleset;
 import dev.muser.linux.PeerCredentials;
 import dev.muser.linux.Sandbox;
 import dev.muser.linux.SyscallException;
@@ -31,7 +32,25 @@ final class Confinement {
         }
     }
 
-    private Confinement() {}
+    /** Before it, who may write a file but not open it could still cut it to nothing. */
+    private static final int LANDLOCK_VERSION = 3;
+
+    private final Mode mode;
+    private final int landlock;
+    private @Nullable LandlockRuleset rules;
+    private volatile String restricted = "no";
+
+    Confinement(Mode mode) {
+        this(mode, LandlockRuleset.version());
+    }
+
+    /**
+     * @param landlock the kernel's version of it; 0 for none
+     */
+    Confinement(Mode mode, int landlock) {
+        this.mode = mode;
+        this.landlock = landlock;
+    }
 
     /**
      * Becomes another user: before sockets are made, which are that user's then, and after images
@@ -54,11 +73,59 @@ final class Confinement {
         }
     }
 
-    /** Refuses the system calls that the process has no need of. */
-    static void restrict(Mode mode, Sandbox.Needs needs) {
+    /**
+     * Refuses files and ports that are not in reach, to this thread and to those that it begins
+     * from now on.
+     */
+    void restrictFiles(Reach reach) {
         if (mode == Mode.OFF) {
             return;
         }
+        if (landlock < LANDLOCK_VERSION) {
+            filesAreOpen(
+                    "the kernel has %s, and %d (Linux 6.2) is needed"
+                            .formatted(
+                                    landlock == 0 ? "no Landlock" : "Landlock " + landlock,
+                                    LANDLOCK_VERSION));
+        }
+        if (landlock > 0) {
+            try {
+                var mine = reach.ruleset();
+                mine.restrictThread();
+                rules = mine;
+                restricted =
+                        landlock < LANDLOCK_VERSION
+                                ? "threads that serve, in part"
+                                : "threads that serve";
+            } catch (SyscallException e) {
+                filesAreOpen(e.getMessage());
+            }
+        }
+    }
+
+    private void filesAreOpen(@Nullable String why) {
+        if (mode == Mode.REQUIRE) {
+            throw new UserError("--sandbox=require: files cannot be closed off here: " + why);
+        }
+        LOG.log(Level.INFO, "files are not closed off as they should be: {0}", why);
+    }
+
+    /** Returns whose files are restricted, for operators. */
+    String restricted() {
+        return restricted;
+    }
+
+    /**
+     * Refuses the system calls that the process has no need of, to all threads; and files, where
+     * nobody outside is needed any more.
+     *
+     * @param broker whether {@link Broker} is
+     */
+    void restrictCalls(Sandbox.Needs needs, boolean broker) {
+        if (mode == Mode.OFF) {
+            return;
+        }
+        restrictOtherThreads(broker);
         try {
             Sandbox.restrictCalls(needs);
         } catch (SyscallException e) {
@@ -68,6 +135,18 @@ final class Confinement {
                                 + e.getMessage());
             }
             LOG.log(Level.INFO, "system calls are not filtered: {0}", e.getMessage());
+        }
+    }
+
+    private void restrictOtherThreads(boolean broker) {
+        try (var mine = rules) {
+            rules = null;
+            if (mine != null && !broker && mine.canRestrictProcess()) {
+                mine.restrictProcess();
+                restricted = "all threads";
+            }
+        } catch (SyscallException e) {
+            LOG.log(Level.INFO, "the files of the JVM''s own threads: {0}", e.getMessage());
         }
     }
 }

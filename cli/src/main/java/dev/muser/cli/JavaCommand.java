@@ -87,6 +87,12 @@ final class JavaCommand {
         return command;
     }
 
+    /** Returns the words before the main class, as this process was started with. */
+    static List<String> jvmOptions() {
+        var all = words();
+        return all.subList(0, Math.max(0, mainClass(all)));
+    }
+
     private static List<String> words() {
         try {
             var text = Files.readString(Path.of("/proc/self/cmdline"));

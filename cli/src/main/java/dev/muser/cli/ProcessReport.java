@@ -12,12 +12,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What the process behind a socket has given up, as the kernel says it: nothing here is the
- * process's own word but its number, where it has a control socket.
+ * What the process behind a socket has given up, as the kernel says it. The process's own word are
+ * its number and its files, where it has a control socket.
+ *
+ * @param landlock which threads are restricted; null when it does not say
  */
-record ProcessReport(long pid, ProcessStatus status) {
+record ProcessReport(long pid, ProcessStatus status, @Nullable String landlock) {
+    /** What it is called in JSON. */
+    static final String LANDLOCK = "landlock";
+
+    /** What the process says of itself. */
+    private record Word(long pid, @Nullable String landlock) {}
 
     /**
      * Looks at whoever serves {@code socket}.
@@ -25,11 +33,12 @@ record ProcessReport(long pid, ProcessStatus status) {
      * @throws UserError when that cannot be found out
      */
     static ProcessReport of(Path socket, Duration timeout) {
-        long pid = pid(socket, timeout);
+        var word = word(socket, timeout);
+        long pid = word.pid;
         try {
             var status = ProcessStatus.of(pid);
             if (status.threads() > 0) {
-                return new ProcessReport(pid, status);
+                return new ProcessReport(pid, status, word.landlock);
             }
         } catch (NoSuchFileException e) {
             // the same message
@@ -45,17 +54,21 @@ record ProcessReport(long pid, ProcessStatus status) {
     /**
      * A kept socket may have been made by a process before, so the control socket is asked first.
      */
-    private static long pid(Path socket, Duration timeout) {
+    private static Word word(Path socket, Duration timeout) {
         try (var control = ControlClient.connect(socket, timeout)) {
-            if (control != null
-                    && control.ask(Map.of("command", "process")).get("pid") instanceof Number pid) {
-                return pid.longValue();
+            if (control != null) {
+                var answer = control.ask(Map.of("command", "process"));
+                if (answer.get("pid") instanceof Number pid) {
+                    return new Word(
+                            pid.longValue(),
+                            answer.get(LANDLOCK) instanceof String landlock ? landlock : null);
+                }
             }
         }
         try (var connected = UnixSocket.connect(socket, timeout)) {
             int pid = connected.peer().pid();
             if (pid != 0) {
-                return pid;
+                return new Word(pid, null);
             }
         } catch (SyscallException e) {
             throw SocketPaths.cannotConnect(socket, e);
@@ -72,6 +85,7 @@ record ProcessReport(long pid, ProcessStatus status) {
         capabilities         %s
         no new privileges    %s
         system calls         %s
+        landlock             %s
         """
                 .formatted(
                         pid,
@@ -83,7 +97,10 @@ record ProcessReport(long pid, ProcessStatus status) {
                         words(status.noNewPrivileges(), Map.of("0", "no", "1", "yes")),
                         words(
                                 status.seccomp(),
-                                Map.of("0", "not filtered", "1", "strict", "2", "filtered")));
+                                Map.of("0", "not filtered", "1", "strict", "2", "filtered")),
+                        landlock == null
+                                ? "not known: the kernel does not say, nor does the process"
+                                : landlock + " (the process's own word)");
     }
 
     /** Four equal ids are one; more than one line means that threads differ. */
@@ -120,6 +137,7 @@ record ProcessReport(long pid, ProcessStatus status) {
         json.put("capabilities", String.join(", ", status.capabilities()));
         json.put("noNewPrivileges", status.noNewPrivileges().equals(Set.of("1")));
         json.put("systemCallsFiltered", status.seccomp().equals(Set.of("2")));
+        json.put(LANDLOCK, landlock == null ? "not known" : landlock);
         return json;
     }
 }

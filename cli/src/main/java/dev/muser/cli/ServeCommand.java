@@ -253,22 +253,35 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     public Integer call() {
         try (var process = KeptProcess.fromEnvironment()) {
             requireKeeper(process);
-            var stop = open(process);
-            if (stop == null) { // another process goes on
-                return ExitCode.OK;
+            if (process.isStandby()) {
+                warmUpToGoOn(toLookAt(DeviceNames.find(device)));
             }
-            try (stop) {
-                stop.onSignals(process);
-                Confinement.restrict(sandbox, needs(process.isKept()));
-                process.serving(stop.loop(), device + " is served");
-                if (!process.goesOn()) {
-                    sayReady(out());
-                }
-                if (untilInputEnds) {
-                    awaitEndOfInput();
-                } else {
-                    stop.servers().forEach(DeviceServer::awaitEnd);
-                }
+            var confinement = new Confinement(sandbox);
+            var broker = new Broker();
+            return broker.serve(
+                    () -> confinement.restrictFiles(reach(process)),
+                    () -> serve(process, confinement, broker));
+        }
+    }
+
+    private int serve(KeptProcess process, Confinement confinement, Broker broker) {
+        var stop = open(process, confinement, broker);
+        if (stop == null) { // another process goes on
+            return ExitCode.OK;
+        }
+        try (stop) {
+            stop.onSignals(process);
+            boolean programs = process.isKept() || mayStartPrograms;
+            var needs = needs(programs);
+            confinement.restrictCalls(needs, programs || hasControl(process));
+            process.serving(stop.loop(), device + " is served");
+            if (!process.goesOn()) {
+                sayReady(out());
+            }
+            if (untilInputEnds) {
+                awaitEndOfInput();
+            } else {
+                stop.servers().forEach(DeviceServer::awaitEnd);
             }
         }
         return ExitCode.OK;
@@ -291,22 +304,20 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
 
     /** Checks the command line and begins to serve what nobody keeps. */
     OrderlyStop open() {
-        return Objects.requireNonNull(open(KeptProcess.alone()));
+        return Objects.requireNonNull(
+                open(KeptProcess.alone(), new Confinement(Confinement.Mode.OFF), new Broker()));
     }
 
     /** Returns null when this process waited for its turn, and is not needed. */
-    private @Nullable OrderlyStop open(KeptProcess process) {
+    private @Nullable OrderlyStop open(
+            KeptProcess process, Confinement confinement, Broker broker) {
         var model = DeviceNames.find(device);
         var options = options();
         var loopPolicy = loopPolicy();
         var paths = paths();
         requireCpu();
         boolean disks = model.name().equals(NvmeModel.NAME);
-        boolean control =
-                (disks || process.isKept())
-                        && !spec().commandLine()
-                                .getParseResult()
-                                .hasMatchedOption(DiskOptions.NO_CONTROL);
+        boolean control = hasControl(process);
         if (control) {
             paths.forEach(path -> SocketPaths.check(ControlServer.pathFor(path)));
         }
@@ -314,10 +325,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         var stop = new OrderlyStop(Loop.start("muser-" + device, loopPolicy, pinned()));
         try {
             warmUp(stop.loop());
-            if (process.isStandby()) {
-                warmUpToGoOn(stop.loop(), toLookAt(model));
-            }
-            var upgrade = new Upgrade(process, stop.loop());
+            var upgrade = new Upgrade(process, stop.loop(), broker);
             if (process.isKept() || process.isStandby()) {
                 upgrade.onHangUp(); // also without a control socket: SIGHUP would end it
             }
@@ -325,12 +333,12 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 stop.close();
                 return null;
             }
-            var controls = control ? new ServedControls(upgrade, stop) : null;
+            var controls = control ? new ServedControls(upgrade, stop, confinement) : null;
             var devices =
                     new ServedDevices(
                             device, process, stop, options, paths, fd, journal == Journal.ON);
             if (factory == null) {
-                startDisks(model, devices, controls);
+                startDisks(model, devices, controls, broker);
             } else {
                 Confinement.become(user);
                 var made = new PciDevice[count];
@@ -356,8 +364,29 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         return stop;
     }
 
-    private Sandbox.Needs needs(boolean kept) {
-        boolean programs = kept || mayStartPrograms; // an upgrade starts the next process
+    /** Whether operators can come, by a control socket. */
+    private boolean hasControl(KeptProcess process) {
+        return (device.equals(NvmeModel.NAME) || process.isKept())
+                && !spec().commandLine().getParseResult().hasMatchedOption(DiskOptions.NO_CONTROL);
+    }
+
+    private Reach reach(KeptProcess process) {
+        var path = socketPath;
+        return new Reach(
+                path == null ? null : path.toAbsolutePath().getParent(),
+                process.isKept() || process.isStandby(),
+                needs(false).network(),
+                device.equals(NvmeModel.NAME)
+                        ? ServedDisks.ports(
+                                Setting.map(settings), spec().commandLine().getParseResult())
+                        : List.of(),
+                mayStartPrograms);
+    }
+
+    /**
+     * @param programs an upgrade starts the next process
+     */
+    private Sandbox.Needs needs(boolean programs) {
         return device.equals(NvmeModel.NAME)
                 ? ServedDisks.needs(
                         Setting.map(settings), spec().commandLine().getParseResult(), programs)
@@ -398,7 +427,10 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
     }
 
     private void startDisks(
-            DeviceModel model, ServedDevices devices, @Nullable ServedControls controls) {
+            DeviceModel model,
+            ServedDevices devices,
+            @Nullable ServedControls controls,
+            Broker broker) {
         var paths = devices.paths();
         var before = devices.process().predecessor();
         if (before != null) {
@@ -406,7 +438,7 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
         }
         var added = new ArrayList<AddedNamespaces>();
         for (int i = 0; i < Math.max(1, paths.size()); i++) {
-            added.add(new AddedNamespaces(devices.process().store(i)));
+            added.add(new AddedNamespaces(devices.process().store(i), broker));
         }
         var disks =
                 ServedDisks.open(
@@ -417,7 +449,8 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                         diskSpin(),
                         policy == Policy.POLLING,
                         added,
-                        devices.process()::store);
+                        devices.process()::store,
+                        broker);
         try {
             Confinement.become(user);
             devices.start(i -> disks.get(i)::make);
@@ -439,8 +472,9 @@ final class ServeCommand extends BaseCommand implements Callable<Integer> {
                 : factory(model);
     }
 
-    private static void warmUpToGoOn(Loop loop, DeviceFactory factory) {
-        try {
+    /** On a loop of its own, outside of the sandbox: it makes sockets, in a folder of its own. */
+    private static void warmUpToGoOn(DeviceFactory factory) {
+        try (var loop = Loop.start("warm-up", LoopPolicy.BLOCKING, OptionalInt.empty())) {
             ResumeWarmUp.run(loop, factory);
         } catch (IOException | SyscallException e) {
             // It goes on all the same, only slower.

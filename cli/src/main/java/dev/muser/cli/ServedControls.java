@@ -16,13 +16,15 @@ import java.util.function.UnaryOperator;
 final class ServedControls {
     private final OrderlyStop stop;
     private final Upgrade upgrade;
+    private final Confinement confinement;
 
     /**
      * @param stop closes the sockets at the end
      */
-    ServedControls(Upgrade upgrade, OrderlyStop stop) {
+    ServedControls(Upgrade upgrade, OrderlyStop stop, Confinement confinement) {
         this.stop = stop;
         this.upgrade = upgrade;
+        this.confinement = confinement;
     }
 
     /** Has operators come to a device of which no more can be asked than of any. */
@@ -69,7 +71,11 @@ final class ServedControls {
             throw upgrade.run();
         }
         return "process".equals(request.get("command"))
-                ? Map.of("pid", ProcessHandle.current().pid())
+                ? Map.of(
+                        "pid",
+                        ProcessHandle.current().pid(),
+                        ProcessReport.LANDLOCK,
+                        confinement.restricted())
                 : others.apply(request);
     }
 }

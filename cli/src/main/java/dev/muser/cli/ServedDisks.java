@@ -10,6 +10,7 @@ import dev.muser.devices.NvmeModel;
 import dev.muser.devices.OptionValues;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
+import dev.muser.devices.storage.ImageFiles;
 import dev.muser.linux.Sandbox;
 import dev.muser.service.DescriptorStore;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.function.IntFunction;
 import picocli.CommandLine.ParseResult;
 
@@ -34,6 +36,7 @@ final class ServedDisks {
      * @param neverSleep whether it does not
      * @param added what operators have added to each while it was served by another process
      * @param stores where the storages' descriptors are that outlive the process, by number
+     * @param files who opens images
      * @throws UserError when that is not possible
      */
     static List<NvmeDisk> open(
@@ -44,7 +47,8 @@ final class ServedDisks {
             Duration spin,
             boolean neverSleep,
             List<AddedNamespaces> added,
-            IntFunction<DescriptorStore> stores) {
+            IntFunction<DescriptorStore> stores,
+            ImageFiles files) {
         var specs = specs(settings, parsed);
         refuseTwice(specs, paths.size());
         var values = values(model, settings, parsed);
@@ -52,7 +56,7 @@ final class ServedDisks {
         try {
             for (int i = 0; i < paths.size(); i++) {
                 var owner = paths.get(i).toAbsolutePath().normalize().toString();
-                var namespaces = open(specs, owner, stores.apply(i), added.get(i));
+                var namespaces = open(specs, owner, stores.apply(i), added.get(i), files);
                 disks.add(disk(specs, values, owner, namespaces, spin, neverSleep));
             }
         } catch (RuntimeException e) {
@@ -87,9 +91,24 @@ final class ServedDisks {
         var specs = specs(settings, parsed);
         boolean more = !parsed.hasMatchedOption(DiskOptions.NO_CONTROL);
         return new Sandbox.Needs(
-                more || specs.stream().anyMatch(DiskSpec::needsNetwork),
+                more || !ports(specs).isEmpty(),
                 more || specs.stream().anyMatch(DiskSpec::needsRings),
                 programs);
+    }
+
+    /** Returns the TCP ports that they connect to, when operators can add none. */
+    static List<Integer> ports(Map<String, String> settings, ParseResult parsed) {
+        return parsed.hasMatchedOption(DiskOptions.NO_CONTROL)
+                ? ports(specs(settings, parsed))
+                : List.of();
+    }
+
+    private static List<Integer> ports(List<DiskSpec> specs) {
+        return specs.stream()
+                .map(DiskSpec::port)
+                .flatMapToInt(OptionalInt::stream)
+                .boxed()
+                .toList();
     }
 
     private static List<DiskSpec> specs(Map<String, String> settings, ParseResult parsed) {
@@ -117,11 +136,15 @@ final class ServedDisks {
     }
 
     private static List<NamespaceOptions> open(
-            List<DiskSpec> specs, String owner, DescriptorStore store, AddedNamespaces added) {
+            List<DiskSpec> specs,
+            String owner,
+            DescriptorStore store,
+            AddedNamespaces added,
+            ImageFiles files) {
         var namespaces = new ArrayList<NamespaceOptions>();
         try {
             for (int i = 0; i < specs.size(); i++) {
-                namespaces.add(specs.get(i).open(owner + " " + (i + 1), store));
+                namespaces.add(specs.get(i).open(owner + " " + (i + 1), store, files));
             }
             namespaces.addAll(added.open());
         } catch (RuntimeException e) {

@@ -23,10 +23,12 @@ final class Upgrade {
 
     private final KeptProcess process;
     private final Loop loop;
+    private final Broker broker;
 
-    Upgrade(KeptProcess process, Loop loop) {
+    Upgrade(KeptProcess process, Loop loop, Broker broker) {
         this.process = process;
         this.loop = loop;
+        this.broker = broker;
     }
 
     /** Does it whenever this process is sent SIGHUP, and says on standard error if it fails. */
@@ -70,8 +72,7 @@ final class Upgrade {
     }
 
     private StandbyProcess start() {
-        return StandbyProcess.start(
-                JavaCommand.again(), System.getenv(), process.manager().lifeline());
+        return broker.start(JavaCommand.again(), System.getenv(), process.manager().lifeline());
     }
 
     /** Between two requests, and none is handled afterwards unless this fails. */

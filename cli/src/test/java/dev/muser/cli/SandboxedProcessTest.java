@@ -11,9 +11,12 @@ import dev.muser.linux.ProcessStatus;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -133,6 +136,57 @@ class SandboxedProcessTest {
         assertThat(socket()).doesNotExist();
     }
 
+    @Test
+    void shouldHoldForTheCodeOfADevice() throws Exception {
+        var outside = Files.createDirectory(folder.resolve("outside"));
+        var file = Files.writeString(outside.resolve("file"), "secret");
+        try (var server = new ServerSocket(0, 9, InetAddress.getLoopbackAddress())) {
+            var command = JavaCommand.muser();
+            command.removeLast();
+            command.add(Intruder.class.getName());
+            var inside = Files.createDirectory(folder.resolve("inside")).resolve("s");
+            command.addAll(List.of(inside.toString(), file.toString()));
+            command.add(Integer.toString(server.getLocalPort()));
+            start(command);
+            try (var device = RemoteDevice.connect(inside);
+                    var function = new PciFunction(device)) {
+                assertThat(tried(function, Intruder.READ_JAVA)).isEqualTo(Intruder.WORKED);
+                assertThat(tried(function, Intruder.READ)).isEqualTo(Intruder.EACCES);
+                assertThat(tried(function, Intruder.WRITE)).isEqualTo(Intruder.EACCES);
+                assertThat(tried(function, Intruder.MAKE)).isEqualTo(Intruder.EACCES);
+                assertThat(tried(function, Intruder.CONNECT)).isEqualTo(Intruder.EPERM);
+                assertThat(tried(function, Intruder.START)).isEqualTo(Intruder.EPERM);
+            }
+        }
+        assertThat(file).hasContent("secret");
+        assertThat(outside.resolve("made")).doesNotExist();
+    }
+
+    private static int tried(PciFunction function, int what) {
+        function.bar(0).write32(Intruder.REGISTER, what);
+        return function.bar(0).read32(Intruder.REGISTER);
+    }
+
+    @Test
+    void shouldSayWhoseFilesAreRestricted() throws Exception {
+        assertThat(inspectedDisk())
+                .contains("landlock             threads that serve (the process's");
+        assertThat(inspectedDisk("--no-control")).contains("landlock             not known: ");
+        assertThat(inspectedDisk("--sandbox=off"))
+                .contains("landlock             no (the process's");
+    }
+
+    private String inspectedDisk(String... options) throws Exception {
+        var words =
+                new ArrayList<>(
+                        List.of("serve", "nvme", "-q", "--memory=1M", "-s", socket().toString()));
+        words.addAll(List.of(options));
+        var child = start(JavaCommand.muser(words.toArray(String[]::new)));
+        var said = inspected();
+        end(child);
+        return said;
+    }
+
     /** What there is to see where tests do not run as root. */
     private void shouldRefuseToBecomeAnotherUser() {
         var words = new String[] {"serve", "edu", "--user", "1:1", "-s", socket().toString()};
@@ -150,18 +204,18 @@ class SandboxedProcessTest {
             return;
         }
         Files.setAttribute(folder, "unix:uid", USER);
-        var keeper =
-                start(
-                        JavaCommand.kept(
-                                List.of(),
-                                "serve",
-                                "edu",
-                                "--keep",
-                                "-q",
-                                "--user",
-                                USER + ":" + GROUP,
-                                "-s",
-                                socket().toString()));
+        var command =
+                JavaCommand.kept(
+                        List.of(),
+                        "serve",
+                        "edu",
+                        "--keep",
+                        "-q",
+                        "--user",
+                        USER + ":" + GROUP,
+                        "-s",
+                        socket().toString());
+        var keeper = start(readableByAll(command));
         var serving = new ServingProcess(socket());
         try (var device = RemoteDevice.connect(socket());
                 var function = new PciFunction(device)) {
@@ -171,10 +225,52 @@ class SandboxedProcessTest {
             assertThat(ProcessHandle.of(first).orElseThrow().destroyForcibly()).isTrue();
             long second = serving.awaitOther(first);
             assertThat(driver.factorial(6)).isEqualTo(720);
-            var status = ProcessStatus.of(second);
-            assertThat(status.uids()).isEqualTo(Set.of("64321 64321 64321 64321"));
-            assertThat(status.seccomp()).containsExactly("2");
+            requireConfined(second);
+
+            assertThat(serving.upgrade()).isEqualTo(second);
+            long third = serving.awaitOther(second);
+            assertThat(driver.factorial(7)).isEqualTo(5040);
+            requireConfined(third);
+            assertThat(inspected())
+                    .contains("process              " + third, "landlock             threads that");
         }
         end(keeper);
+    }
+
+    private static void requireConfined(long pid) throws IOException {
+        var status = ProcessStatus.of(pid);
+        assertThat(status.uids()).isEqualTo(Set.of("64321 64321 64321 64321"));
+        assertThat(status.capabilities()).containsExactly("0000000000000000");
+        assertThat(status.seccomp()).containsExactly("2");
+    }
+
+    /** The next process after an upgrade is the user's from its start. */
+    private List<String> readableByAll(List<String> command) throws IOException {
+        var copies = Files.createDirectory(folder.resolve("lib"));
+        var readable = new HashMap<String, String>();
+        var result = new ArrayList<>(command);
+        for (int i = 1; i < command.size(); i++) {
+            if (command.get(i - 1).equals("-cp")) {
+                var path = new ArrayList<String>();
+                for (var entry : command.get(i).split(":", -1)) {
+                    if (!readable.containsKey(entry)) {
+                        readable.put(
+                                entry, copy(Path.of(entry), copies.resolve("" + i + path.size())));
+                    }
+                    path.add(readable.get(entry));
+                }
+                result.set(i, String.join(":", path));
+            }
+        }
+        return result;
+    }
+
+    private static String copy(Path from, Path to) throws IOException {
+        try (var files = Files.walk(from)) {
+            for (var file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()));
+            }
+        }
+        return to.toString();
     }
 }

@@ -1,6 +1,7 @@
 package dev.muser.cli.disk;
 
 import dev.muser.devices.nvme.NamespaceOptions;
+import dev.muser.devices.storage.ImageFiles;
 import dev.muser.linux.Fd;
 import dev.muser.linux.FileStatus;
 import dev.muser.linux.MemoryFile;
@@ -23,6 +24,7 @@ public final class AddedNamespaces {
     private static final String BETWEEN = "\0";
 
     private final DescriptorStore store;
+    private final ImageFiles files;
     private final List<Entry> entries = new ArrayList<>();
 
     /** What was added: its identity, whose it is, and what the operator wrote. */
@@ -32,9 +34,11 @@ public final class AddedNamespaces {
      * Reads what a process before this one has noted.
      *
      * @param store of the disk
+     * @param files who opens images
      */
-    public AddedNamespaces(DescriptorStore store) {
+    public AddedNamespaces(DescriptorStore store, ImageFiles files) {
         this.store = store;
+        this.files = files;
         try (var noted = store.get(NAME)) {
             if (noted != null) {
                 parse(read(noted));
@@ -58,7 +62,7 @@ public final class AddedNamespaces {
         var opened = new ArrayList<NamespaceOptions>();
         try {
             for (var entry : entries) {
-                opened.add(DiskSpec.ofText(entry.text).open(entry.owner, store));
+                opened.add(DiskSpec.ofText(entry.text).open(entry.owner, store, files));
             }
         } catch (RuntimeException e) {
             opened.forEach(namespace -> namespace.storage().close());
@@ -69,7 +73,7 @@ public final class AddedNamespaces {
 
     /** Opens one more, which is not noted yet. */
     public synchronized NamespaceOptions open(String owner, String text) {
-        return DiskSpec.ofText(text).open(owner, store);
+        return DiskSpec.ofText(text).open(owner, store, files);
     }
 
     /** Notes one that is served from now on, and forgets those that are not any more. */

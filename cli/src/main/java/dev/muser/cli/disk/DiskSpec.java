@@ -4,6 +4,7 @@ import dev.muser.cli.UserError;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.storage.FileOptions;
 import dev.muser.devices.storage.FileStorage;
+import dev.muser.devices.storage.ImageFiles;
 import dev.muser.devices.storage.LimitedStorage;
 import dev.muser.devices.storage.MemoryStorage;
 import dev.muser.devices.storage.NullStorage;
@@ -21,6 +22,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -81,9 +83,13 @@ public final class DiskSpec {
         return place == DiskKey.MEMORY || place == DiskKey.NULL;
     }
 
-    /** Whether its bytes are on another machine, or behind this one's network. */
-    public boolean needsNetwork() {
-        return place == DiskKey.NBD && !description().startsWith("nbd+unix:");
+    /** Returns the TCP port behind which its bytes are, if they are. */
+    public OptionalInt port() {
+        try {
+            return place == DiskKey.NBD ? NbdStorage.port(description()) : OptionalInt.empty();
+        } catch (StorageException e) {
+            return OptionalInt.empty(); // and cannot be opened, which says why
+        }
     }
 
     /** Whether its operations may go through {@code io_uring(7)}. */
@@ -115,12 +121,13 @@ public final class DiskSpec {
      *
      * @param owner as for {@link #identity}
      * @param store where its descriptors stay when this process ends; the same for all namespaces
+     * @param files who opens an image
      * @throws UserError when that is not possible
      */
-    public NamespaceOptions open(String owner, DescriptorStore store) {
+    public NamespaceOptions open(String owner, DescriptorStore store, ImageFiles files) {
         Storage storage;
         try {
-            storage = openStorage(store.under("storage." + uuidOf(owner) + "."));
+            storage = openStorage(store.under("storage." + uuidOf(owner) + "."), files);
         } catch (StorageException e) {
             throw new UserError(String.valueOf(e.getMessage()));
         }
@@ -157,9 +164,9 @@ public final class DiskSpec {
                 : NamespaceOptions.uuidOf(identity(owner));
     }
 
-    private Storage openStorage(DescriptorStore store) {
+    private Storage openStorage(DescriptorStore store, ImageFiles files) {
         return switch (place) {
-            case FILE -> FileStorage.open(path(), fileOptions(), store);
+            case FILE -> FileStorage.open(path(), fileOptions().withFiles(files), store);
             case NBD -> NbdStorage.open(values.getOrDefault(place, ""), nbdOptions());
             case MEMORY -> new MemoryStorage(get(place, Amounts::size), store);
             default -> new NullStorage(get(place, Amounts::size));

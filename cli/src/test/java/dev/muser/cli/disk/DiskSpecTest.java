@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.muser.cli.UserError;
 import dev.muser.devices.nvme.NamespaceOptions;
+import dev.muser.devices.storage.ImageFiles;
 import dev.muser.service.DescriptorStore;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -24,13 +25,13 @@ class DiskSpecTest {
 
     private static void refusedToOpen(String text, String message) {
         var spec = DiskSpec.ofText(text);
-        assertThatThrownBy(() -> spec.open("owner", DescriptorStore.NONE))
+        assertThatThrownBy(() -> spec.open("owner", DescriptorStore.NONE, ImageFiles.OWN))
                 .isInstanceOf(UserError.class)
                 .hasMessageContaining(message);
     }
 
     private static NamespaceOptions opened(String text) {
-        var options = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE);
+        var options = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE, ImageFiles.OWN);
         options.storage().close();
         return options;
     }
@@ -117,7 +118,7 @@ class DiskSpecTest {
     @Test
     void shouldRefuseAnImageThatIsInUse() throws IOException {
         var text = "file=" + image("a.img", 4096);
-        var first = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE);
+        var first = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE, ImageFiles.OWN);
         refusedToOpen(text, "is locked: another muser");
         first.storage().close();
         opened(text);

@@ -7,6 +7,7 @@ import dev.muser.devices.storage.StorageInfo;
 import dev.muser.devices.storage.StorageRequest;
 import dev.muser.linux.Errno;
 import java.lang.System.Logger.Level;
+import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -72,6 +73,16 @@ public final class NbdStorage implements Storage {
             links.close();
             throw e;
         }
+    }
+
+    /**
+     * Returns the TCP port that {@link #open} connects to; empty for a UNIX socket.
+     *
+     * @throws StorageException when the address is none
+     */
+    public static OptionalInt port(String uri) {
+        var parsed = NbdUri.parse(uri);
+        return parsed.socket() == null ? OptionalInt.of(parsed.port()) : OptionalInt.empty();
     }
 
     private static NbdStorage connect(NbdLinks links, NbdOptions options) {
