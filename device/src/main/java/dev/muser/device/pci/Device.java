@@ -48,6 +48,9 @@ public interface Device {
      */
     default void restored() {}
 
+    /** Another device has been migrated to this one; after {@link #restored}. */
+    default void movedHere() {}
+
     /**
      * The device is to stand still, since it is about to be migrated: begin nothing more that goes
      * on outside of the loop's thread, such as requests to a storage. What is under way there may
@@ -56,10 +59,33 @@ public interface Device {
      * the loop, timers too, waits by itself.
      *
      * @return whether nothing is under way outside of the loop's thread
+     * @throws dev.muser.device.VfioException when it cannot stand still: it is to {@link #resume}
      */
     default boolean quiesce() {
         return true;
     }
+
+    /**
+     * The device is being copied while it runs, and is to stand still soon: what {@link #quiesce}
+     * would have to wait for then can begin now.
+     */
+    default void moveExpected() {}
+
+    /**
+     * The device stands still, and another one is about to be told what it is. What only one of
+     * them can have at a time, such as the lock of a file, is given up before this returns.
+     */
+    default void handOver() {}
+
+    /**
+     * The device is to go on, since its client says so, after {@link #handOver} or {@link
+     * #movedHere}: takes what only one can have. It is not called when the device goes on because
+     * its client is lost or resets it: nobody knows then where it is to go on, so what was given up
+     * stays so.
+     *
+     * @throws dev.muser.device.VfioException EBUSY when another has it; the device stays as it is
+     */
+    default void takeOver() {}
 
     /**
      * The device goes on, after {@link #quiesce}, or, at the far side of a migration, after {@link

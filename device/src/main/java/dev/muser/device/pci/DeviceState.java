@@ -84,8 +84,13 @@ public final class DeviceState {
         return offset;
     }
 
-    /** Says that a field is about the session: it survives a restart and does not migrate. */
-    void ofSession(String name) {
+    /**
+     * Says that a field is about the session, or about this place: it survives a restart and does
+     * not migrate.
+     *
+     * @param name of a field or an array
+     */
+    public void ofSession(String name) {
         session.add(name);
     }
 

@@ -173,5 +173,6 @@ final class MovedDevice {
             }
         }
         device.restored();
+        device.movedHere();
     }
 }

@@ -4,6 +4,7 @@ import static dev.muser.device.MigrationState.PRE_COPY;
 import static dev.muser.device.MigrationState.RESUMING;
 import static dev.muser.device.MigrationState.RUNNING;
 import static dev.muser.device.MigrationState.STOP;
+import static dev.muser.device.MigrationState.STOP_COPY;
 
 import dev.muser.device.Migration;
 import dev.muser.device.MigrationState;
@@ -22,6 +23,15 @@ final class PciMigration implements Migration {
     interface Machine {
         /** As {@link Device#quiesce}. */
         boolean quiesce();
+
+        /** As {@link Device#moveExpected}. */
+        void moveExpected();
+
+        /** As {@link Device#handOver}. */
+        void handOver();
+
+        /** As {@link Device#takeOver}. */
+        void takeOver();
 
         void stop();
 
@@ -73,8 +83,12 @@ final class PciMigration implements Migration {
         if (!isPossible(current, target) || isStopped(current) || !isStopped(target)) {
             return true;
         }
-        if (machine.quiesce()) {
-            return true;
+        try {
+            if (machine.quiesce()) {
+                return true;
+            }
+        } catch (VfioException e) {
+            return true; // the request is told
         }
         if (!quiescing) {
             quiescing = true;
@@ -94,6 +108,16 @@ final class PciMigration implements Migration {
 
     @Override
     public void moveTo(MigrationState target) {
+        moveTo(target, true);
+    }
+
+    /**
+     * Goes there.
+     *
+     * @param asked whether the client wants the device to go on, if it does: else it goes on
+     *     without what another may have by now
+     */
+    private void moveTo(MigrationState target, boolean asked) {
         var current = state();
         if (!isPossible(current, target)) {
             throw new VfioException(
@@ -104,15 +128,19 @@ final class PciMigration implements Migration {
             if (next == null) {
                 throw new IllegalStateException(current + " to " + target);
             }
-            step(current, next);
+            step(current, next, asked);
             current = next;
         }
     }
 
-    private void step(MigrationState current, MigrationState next) {
+    private void step(MigrationState current, MigrationState next, boolean asked) {
         boolean stops = !isStopped(current) && isStopped(next);
+        boolean starts = isStopped(current) && !isStopped(next);
         if (stops) {
             stop();
+        }
+        if (starts && asked) {
+            machine.takeOver();
         }
         try {
             stream.transition(current, next);
@@ -125,15 +153,26 @@ final class PciMigration implements Migration {
             throw e;
         }
         enter(next);
-        if (isStopped(current) && !isStopped(next)) {
+        if (next == STOP_COPY) {
+            machine.handOver();
+        } else if (starts) {
             machine.go();
+        } else if (next == PRE_COPY) {
+            machine.moveExpected();
         }
     }
 
     private void stop() {
         quiescing = false;
-        if (!machine.quiesce()) {
-            machine.go();
+        boolean quiet = false;
+        try {
+            quiet = machine.quiesce();
+        } finally {
+            if (!quiet) {
+                machine.go();
+            }
+        }
+        if (!quiet) {
             throw new VfioException(
                     Errno.EBUSY, "the device still has requests under way, and goes on running");
         }
@@ -195,7 +234,7 @@ final class PciMigration implements Migration {
                 enter(STOP); // there is nothing to load
             }
             if (state() != MigrationState.ERROR) {
-                moveTo(RUNNING);
+                moveTo(RUNNING, false);
             }
         } catch (VfioException e) {
             // The stream objects, and nobody wants it any more.

@@ -16,6 +16,21 @@ record StandingStill(DeviceContext context, Device device) implements PciMigrati
     }
 
     @Override
+    public void moveExpected() {
+        device.moveExpected();
+    }
+
+    @Override
+    public void handOver() {
+        device.handOver();
+    }
+
+    @Override
+    public void takeOver() {
+        device.takeOver();
+    }
+
+    @Override
     public void stop() {
         context.deviceLoop().stop();
         context.interrupts().stopped(true);
