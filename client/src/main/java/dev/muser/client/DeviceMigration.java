@@ -25,8 +25,9 @@ import java.time.Duration;
  * <p>Mappings and eventfds are not the device's: whoever needs them at the far side installs them
  * there before {@link #finish}, as {@link MovableDevice} does.
  *
- * <p>When something fails, the first device runs on, and the second has been reset. Belongs to one
- * thread, that of the two devices.
+ * <p>When something fails, the first device runs on, and the second has been reset; unless the
+ * first has let go of what only one can have, such as the lock of an image, and another has that by
+ * now: then it stays stopped. Belongs to one thread, that of the two devices.
  */
 public final class DeviceMigration {
     private static final int PIECE = 256 << 10;
@@ -45,14 +46,17 @@ public final class DeviceMigration {
     private final Migration source;
     private final Migration target;
     private final VfioDevice targetDevice;
+    private final boolean early;
     private final MemorySegment piece = Arena.ofAuto().allocate(PIECE);
     private final long began = System.nanoTime();
     private long earlyBytes;
     private long lateBytes;
     private boolean over;
 
-    private DeviceMigration(Migration source, Migration target, VfioDevice targetDevice) {
+    private DeviceMigration(
+            Migration source, Migration target, VfioDevice targetDevice, boolean early) {
         this.source = source;
+        this.early = early && source.preCopy();
         this.target = target;
         this.targetDevice = targetDevice;
     }
@@ -63,15 +67,25 @@ public final class DeviceMigration {
      * @throws MigrationException when they differ, or one of them does not migrate
      */
     public static DeviceMigration begin(VfioDevice from, VfioDevice to) {
+        return begin(from, to, true);
+    }
+
+    /**
+     * As {@link #begin(VfioDevice, VfioDevice)}.
+     *
+     * @param early whether the first device may be copied while it runs; else all is copied when it
+     *     stands still
+     */
+    public static DeviceMigration begin(VfioDevice from, VfioDevice to, boolean early) {
         requireSame(from, to);
-        var migration = new DeviceMigration(migration(from), migration(to), to);
+        var migration = new DeviceMigration(migration(from), migration(to), to, early);
         try {
             migration.target.moveTo(MigrationState.RESUMING);
         } catch (VfioException | DisconnectedException e) {
             throw migration.failed("the target does not take a stream", e);
         }
         try {
-            if (migration.source.preCopy()) {
+            if (migration.early) {
                 migration.source.moveTo(MigrationState.PRE_COPY);
             }
         } catch (VfioException | DisconnectedException e) {
@@ -127,7 +141,7 @@ public final class DeviceMigration {
      */
     public long copyEarly() {
         requireGoing();
-        if (!source.preCopy()) {
+        if (!early) {
             return 0;
         }
         long copied = copy();
@@ -210,18 +224,12 @@ public final class DeviceMigration {
 
     private MigrationException failed(String what, RuntimeException why) {
         over = true;
-        boolean runs = abandon();
         return new MigrationException(
-                "%s: %s; %s"
-                        .formatted(
-                                what,
-                                why.getMessage(),
-                                runs ? "the source runs on" : "the source is gone, too"),
-                why);
+                "%s: %s; %s".formatted(what, why.getMessage(), abandon()), why);
     }
 
-    /** Returns whether the source runs. */
-    private boolean abandon() {
+    /** Returns what the source does now, for people. */
+    private String abandon() {
         try {
             targetDevice.reset();
         } catch (VfioException | DisconnectedException e) {
@@ -229,9 +237,11 @@ public final class DeviceMigration {
         }
         try {
             source.moveTo(MigrationState.RUNNING);
-            return true;
-        } catch (VfioException | DisconnectedException e) {
-            return false;
+            return "the source runs on";
+        } catch (VfioException e) {
+            return "the source does not run on: " + e.getMessage();
+        } catch (DisconnectedException e) {
+            return "the source is gone, too";
         }
     }
 }

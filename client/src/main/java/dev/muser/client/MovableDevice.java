@@ -129,9 +129,18 @@ public final class MovableDevice implements VfioDevice, BackgroundWork {
      * @throws MigrationException when the two differ, or one does not migrate
      */
     public Move begin(RemoteDevice target) {
+        return begin(target, true);
+    }
+
+    /**
+     * As {@link #begin(RemoteDevice)}.
+     *
+     * @param early as for {@link DeviceMigration#begin(VfioDevice, VfioDevice, boolean)}
+     */
+    public Move begin(RemoteDevice target, boolean early) {
         try {
             target.attach(port);
-            return new Move(target, DeviceMigration.begin(current, target));
+            return new Move(target, DeviceMigration.begin(current, target, early));
         } catch (RuntimeException e) {
             target.close();
             throw e;
