@@ -2,6 +2,7 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.EventLoop;
+import dev.muser.device.VfioException;
 import dev.muser.device.pci.Bar;
 import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
@@ -9,6 +10,7 @@ import dev.muser.device.pci.Interrupt;
 import dev.muser.device.pci.StateField;
 import dev.muser.device.pci.Width;
 import dev.muser.devices.storage.StorageException;
+import dev.muser.linux.Errno;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,6 +46,7 @@ final class Controller implements Registers.Effects {
     private final Shutdown shutdown;
     private final NvmeOptions options;
     private final EventLoop loop;
+    private final Custody custody;
 
     /** CC as it was when the controller became ready; 0 when it is not. */
     private final StateField enabledConfiguration;
@@ -98,6 +101,7 @@ final class Controller implements Registers.Effects {
                         .onWrite((offset, count) -> rung(offset));
         doorbells = new Doorbells(state, page, memory);
         namespaces = new Namespaces(loop, state);
+        custody = new Custody(state, namespaces);
         signals = new CompletionSignals(state, vectors, this::queues, loop, this::wake);
         processor =
                 new Processor(this, loop, memory, doorbells, namespaces, signals, state, options);
@@ -118,6 +122,7 @@ final class Controller implements Registers.Effects {
     void powerOn() {
         processor.admin().powerOn();
         namespaces.create();
+        custody.powerOn(options.incoming());
         open();
     }
 
@@ -125,6 +130,7 @@ final class Controller implements Registers.Effects {
     void restored() {
         List<Integer> gone = new ArrayList<>();
         namespaces.open(gone::add);
+        custody.restored();
         open();
         if (wiping.get() != 0) {
             loop.execute(wipe);
@@ -181,12 +187,41 @@ final class Controller implements Registers.Effects {
      * are completed or noted; those that have not begun, or are between two steps, begin again
      * where the controller goes on.
      *
+     * <p>What was written is made durable, as the machine that goes on may be another: a later
+     * flush there knows nothing of it.
+     *
      * @return whether no storage is at work
+     * @throws VfioException when what was written cannot be made durable
      */
     boolean quiesce() {
         quiescing = true;
         processor.quiesce();
-        return !namespaces.areUnderWay();
+        if (namespaces.areUnderWay()) {
+            return false;
+        }
+        if (custody.isHere() && namespaces.settle() && namespaces.areUnderWay()) {
+            return false;
+        }
+        var failed = namespaces.unsettled();
+        if (failed != null) {
+            throw new VfioException(
+                    Errno.EIO,
+                    "what was written to %s cannot be made durable: %s"
+                            .formatted(
+                                    failed.description(), Errno.describe(failed.settleFailure())));
+        }
+        return true;
+    }
+
+    /** The controller is copied, and is to stand still soon. */
+    void moveExpected() {
+        if (custody.isHere()) {
+            namespaces.settle();
+        }
+    }
+
+    Custody custody() {
+        return custody;
     }
 
     void resume() {
@@ -195,6 +230,12 @@ final class Controller implements Registers.Effects {
     }
 
     private void requireStaying() {
+        if (!custody.isHere()) {
+            throw new IllegalStateException(
+                    custody.isExpected()
+                            ? "the disk has not moved in yet: its namespaces cannot change now"
+                            : "the disk has moved away: its namespaces cannot change here");
+        }
         if (quiescing) {
             throw new IllegalStateException(
                     "the controller is being migrated: its namespaces cannot change now");
@@ -329,6 +370,11 @@ final class Controller implements Registers.Effects {
             fail(
                     "it was enabled with CC 0x%x and AQA of %d and %d entries"
                             .formatted(configuration, submissions, completions));
+            return;
+        }
+        var refusal = custody.refusal();
+        if (refusal != null) {
+            fail("it was enabled, and has no disk: " + refusal);
             return;
         }
         enabledConfiguration.set(configuration);

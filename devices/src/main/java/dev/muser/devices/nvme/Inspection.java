@@ -59,6 +59,9 @@ final class Inspection {
         if (registers.isFatal()) {
             return State.FATAL;
         }
+        if (!controller.custody().isHere()) {
+            return controller.custody().isExpected() ? State.EXPECTING : State.AWAY;
+        }
         if (!registers.isReady()) {
             return State.DISABLED;
         }

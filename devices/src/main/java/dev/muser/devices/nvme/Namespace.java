@@ -1,7 +1,9 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.EventLoop;
 import dev.muser.devices.storage.Storage;
 import dev.muser.devices.storage.StorageInfo;
+import dev.muser.devices.storage.StorageOperation;
 import dev.muser.devices.storage.StorageRequest;
 import java.util.ArrayDeque;
 import java.util.UUID;
@@ -51,6 +53,12 @@ final class Namespace {
     private final ArrayDeque<Command> waiting = new ArrayDeque<>();
 
     private boolean submittedSinceKick;
+
+    /** Whether something may have been written since a {@link #settle} began. */
+    private boolean unsettled = true;
+
+    /** What became of the last, and is to be told to the driver when it flushes: 0 or an errno. */
+    private int settleFailure;
 
     // what went in and out since that was last noted
     private long readCommands;
@@ -161,7 +169,52 @@ final class Namespace {
     void submit(StorageRequest request) {
         away++;
         submittedSinceKick = true;
+        var operation = request.operation();
+        if (operation == StorageOperation.FLUSH && settleFailure != 0) {
+            int errno = settleFailure; // the storage may tell of an error only once
+            settleFailure = 0;
+            request.complete(errno);
+            return;
+        }
+        unsettled |= operation != StorageOperation.READ;
         storage.submit(request);
+    }
+
+    /**
+     * Begins to make durable what was written since the last time.
+     *
+     * @return false when there was nothing
+     */
+    boolean settle(EventLoop loop) {
+        var info = storage.info();
+        if (!unsettled || info.readOnly() || !info.volatileCache()) {
+            return false;
+        }
+        unsettled = false;
+        away++;
+        submittedSinceKick = true;
+        storage.submit(new Settling(loop));
+        return true;
+    }
+
+    /** Returns 0, or the errno of the last {@link #settle}, until the driver was told. */
+    int settleFailure() {
+        return settleFailure;
+    }
+
+    private final class Settling extends OwnFlush {
+        Settling(EventLoop loop) {
+            super(loop);
+        }
+
+        @Override
+        public void complete(int errno) {
+            returned();
+            if (errno != 0) {
+                unsettled = true;
+                settleFailure = errno;
+            }
+        }
     }
 
     /** Hot. A request has come back. */

@@ -3,6 +3,7 @@ package dev.muser.devices.nvme;
 import dev.muser.device.EventLoop;
 import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.MovedMemory;
+import dev.muser.devices.storage.Storage;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -265,6 +266,64 @@ final class Namespaces {
             }
         }
         return memory;
+    }
+
+    /** Whether any storage is one that others may use so. */
+    boolean have(Storage.Sharing sharing) {
+        return served.stream().anyMatch(n -> n.storage().sharing() == sharing);
+    }
+
+    /** Whether other processes may use any of the storages. */
+    boolean haveSharing() {
+        return have(Storage.Sharing.ONE_AT_A_TIME) || have(Storage.Sharing.UNTOLD);
+    }
+
+    /**
+     * All storages are for this process alone, or none.
+     *
+     * @throws dev.muser.devices.storage.StorageException when another one uses one of them
+     */
+    void takeOver() {
+        boolean all = false;
+        try {
+            served.forEach(namespace -> namespace.storage().takeOver());
+            all = true;
+        } finally {
+            if (!all) {
+                handOver();
+            }
+        }
+    }
+
+    /** Other processes may use the storages. */
+    void handOver() {
+        served.forEach(namespace -> namespace.storage().handOver());
+    }
+
+    /**
+     * Begins to make durable what was written, where that has not begun.
+     *
+     * @return whether there was anything
+     */
+    boolean settle() {
+        boolean any = false;
+        for (var namespace : served) {
+            any |= namespace.settle(loop);
+        }
+        if (any) {
+            kick();
+        }
+        return any;
+    }
+
+    /** Returns the namespace of which the last {@link #settle} has failed; null without. */
+    @Nullable Namespace unsettled() {
+        for (var namespace : served) {
+            if (namespace.settleFailure() != 0) {
+                return namespace;
+            }
+        }
+        return null;
     }
 
     /** Whether any storage has requests that have begun. */

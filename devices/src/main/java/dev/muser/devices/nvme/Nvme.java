@@ -2,6 +2,7 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.ResetKind;
+import dev.muser.device.VfioException;
 import dev.muser.device.pci.Device;
 import dev.muser.device.pci.DeviceContext;
 import dev.muser.device.pci.DeviceSerialNumber;
@@ -11,6 +12,8 @@ import dev.muser.device.pci.Msi;
 import dev.muser.device.pci.MsiX;
 import dev.muser.device.pci.PciExpress;
 import dev.muser.device.pci.PowerManagement;
+import dev.muser.devices.storage.StorageException;
+import dev.muser.linux.Errno;
 import java.util.List;
 import java.util.Map;
 
@@ -101,8 +104,32 @@ public final class Nvme implements Device {
     }
 
     @Override
+    public void movedHere() {
+        controller.custody().moved();
+    }
+
+    @Override
     public boolean quiesce() {
         return controller.quiesce();
+    }
+
+    @Override
+    public void moveExpected() {
+        controller.moveExpected();
+    }
+
+    @Override
+    public void handOver() {
+        controller.custody().handOver();
+    }
+
+    @Override
+    public void takeOver() {
+        try {
+            controller.custody().takeOver();
+        } catch (StorageException e) {
+            throw new VfioException(Errno.EBUSY, "the disk cannot go on here: " + e.getMessage());
+        }
     }
 
     @Override

@@ -14,6 +14,8 @@ import java.util.List;
  * @param spin how long it looks for work, after the last it found, before it sleeps
  * @param neverSleep whether it looks for work for ever
  * @param namespaces what it has from the start
+ * @param incoming whether the disk is at another server, which may have its storages, and is to
+ *     move in: until then no driver can enable the controller
  */
 public record NvmeOptions(
         String serial,
@@ -23,7 +25,8 @@ public record NvmeOptions(
         Doorbell doorbell,
         Duration spin,
         boolean neverSleep,
-        List<NamespaceOptions> namespaces) {
+        List<NamespaceOptions> namespaces,
+        boolean incoming) {
     /** What Windows and the descriptor limits of virtual machine monitors can cope with. */
     public static final int DEFAULT_VECTORS = 64;
 
@@ -40,7 +43,8 @@ public record NvmeOptions(
                 Doorbell.AUTO,
                 Duration.ofNanos(100_000),
                 false,
-                namespaces);
+                namespaces,
+                false);
     }
 
     public NvmeOptions {
@@ -71,24 +75,31 @@ public record NvmeOptions(
 
     public NvmeOptions withVectors(int count) {
         return new NvmeOptions(
-                serial, model, count, queues, doorbell, spin, neverSleep, namespaces);
+                serial, model, count, queues, doorbell, spin, neverSleep, namespaces, incoming);
     }
 
     public NvmeOptions withQueues(int count) {
         return new NvmeOptions(
-                serial, model, vectors, count, doorbell, spin, neverSleep, namespaces);
+                serial, model, vectors, count, doorbell, spin, neverSleep, namespaces, incoming);
     }
 
     public NvmeOptions withDoorbell(Doorbell how) {
-        return new NvmeOptions(serial, model, vectors, queues, how, spin, neverSleep, namespaces);
+        return new NvmeOptions(
+                serial, model, vectors, queues, how, spin, neverSleep, namespaces, incoming);
     }
 
     public NvmeOptions withSpin(Duration time, boolean forEver) {
-        return new NvmeOptions(serial, model, vectors, queues, doorbell, time, forEver, namespaces);
+        return new NvmeOptions(
+                serial, model, vectors, queues, doorbell, time, forEver, namespaces, incoming);
     }
 
     public NvmeOptions withModel(String name) {
         return new NvmeOptions(
-                serial, name, vectors, queues, doorbell, spin, neverSleep, namespaces);
+                serial, name, vectors, queues, doorbell, spin, neverSleep, namespaces, incoming);
+    }
+
+    public NvmeOptions withIncoming(boolean value) {
+        return new NvmeOptions(
+                serial, model, vectors, queues, doorbell, spin, neverSleep, namespaces, value);
     }
 }

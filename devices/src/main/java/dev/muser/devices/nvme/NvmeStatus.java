@@ -35,7 +35,11 @@ public record NvmeStatus(
         READY,
         SHUT_DOWN,
         /** It has to be reset. */
-        FATAL
+        FATAL,
+        /** It waits for a disk to move in. */
+        EXPECTING,
+        /** It was at another server last. */
+        AWAY
     }
 
     /**

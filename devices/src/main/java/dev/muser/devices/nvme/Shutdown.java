@@ -3,10 +3,6 @@ package dev.muser.devices.nvme;
 import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.StateField;
 import dev.muser.device.pci.Width;
-import dev.muser.devices.storage.StorageOperation;
-import dev.muser.devices.storage.StorageRequest;
-import dev.muser.linux.Errno;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
@@ -97,39 +93,13 @@ final class Shutdown {
         }
     }
 
-    /** A flush that no command asked for. */
-    private final class Flush extends StorageRequest {
+    private final class Flush extends OwnFlush {
         private final Namespace namespace;
         private final int began = run;
 
         Flush(Namespace namespace) {
+            super(controller.processor().loop());
             this.namespace = namespace;
-            prepare(StorageOperation.FLUSH, 0, 0, false, false);
-        }
-
-        @Override
-        public int put(long at, MemorySegment from, long position, long count) {
-            return Errno.EINVAL;
-        }
-
-        @Override
-        public int get(long at, MemorySegment into, long position, long count) {
-            return Errno.EINVAL;
-        }
-
-        @Override
-        public int pieces() {
-            return 0;
-        }
-
-        @Override
-        public long pieceAddress(int index) {
-            throw new IndexOutOfBoundsException(index);
-        }
-
-        @Override
-        public long pieceLength(int index) {
-            throw new IndexOutOfBoundsException(index);
         }
 
         /** Complete also when it failed: the driver cannot do anything about it any more. */
@@ -139,16 +109,6 @@ final class Shutdown {
             flushed(began);
             controller.progressed();
             controller.wake();
-        }
-
-        @Override
-        public void completeLater(int errno) {
-            controller.processor().loop().execute(() -> complete(errno));
-        }
-
-        @Override
-        public void completeLater(int errno, MemorySegment data) {
-            completeLater(errno);
         }
     }
 }

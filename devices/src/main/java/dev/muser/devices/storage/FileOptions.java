@@ -9,6 +9,8 @@ package dev.muser.devices.storage;
  * @param threads the most threads of {@link Engine#THREADS}, from 1 to 64
  * @param create the size in bytes of the sparse file to create when there is none; 0 to create none
  * @param files who opens it
+ * @param incoming whether another process may have the file now: it must be there, and is locked by
+ *     {@link Storage#takeOver} only. One that is only read is locked at once
  */
 public record FileOptions(
         boolean readOnly,
@@ -16,7 +18,8 @@ public record FileOptions(
         Engine engine,
         int threads,
         long create,
-        ImageFiles files) {
+        ImageFiles files,
+        boolean incoming) {
 
     /** Who makes the system calls. */
     public enum Engine {
@@ -30,7 +33,7 @@ public record FileOptions(
 
     /** For reading and writing, through the page cache. */
     public static final FileOptions DEFAULT =
-            new FileOptions(false, false, Engine.AUTO, 8, 0, ImageFiles.OWN);
+            new FileOptions(false, false, Engine.AUTO, 8, 0, ImageFiles.OWN, false);
 
     public FileOptions {
         if (threads < 1 || threads > 64) {
@@ -42,26 +45,30 @@ public record FileOptions(
     }
 
     public FileOptions withReadOnly(boolean value) {
-        return new FileOptions(value, direct, engine, threads, create, files);
+        return new FileOptions(value, direct, engine, threads, create, files, incoming);
     }
 
     public FileOptions withDirect(boolean value) {
-        return new FileOptions(readOnly, value, engine, threads, create, files);
+        return new FileOptions(readOnly, value, engine, threads, create, files, incoming);
     }
 
     public FileOptions withEngine(Engine value) {
-        return new FileOptions(readOnly, direct, value, threads, create, files);
+        return new FileOptions(readOnly, direct, value, threads, create, files, incoming);
     }
 
     public FileOptions withThreads(int value) {
-        return new FileOptions(readOnly, direct, engine, value, create, files);
+        return new FileOptions(readOnly, direct, engine, value, create, files, incoming);
     }
 
     public FileOptions withCreate(long size) {
-        return new FileOptions(readOnly, direct, engine, threads, size, files);
+        return new FileOptions(readOnly, direct, engine, threads, size, files, incoming);
     }
 
     public FileOptions withFiles(ImageFiles value) {
-        return new FileOptions(readOnly, direct, engine, threads, create, value);
+        return new FileOptions(readOnly, direct, engine, threads, create, value, incoming);
+    }
+
+    public FileOptions withIncoming(boolean value) {
+        return new FileOptions(readOnly, direct, engine, threads, create, files, value);
     }
 }

@@ -17,9 +17,11 @@ import org.jspecify.annotations.Nullable;
  * A regular file or a block device as a disk. Data go directly between the file and the client's
  * memory.
  *
- * <p>The file is locked while it is open, with {@code flock(2)}: exclusively, or shared with others
- * who only read. Its size is what it was when it was opened; what is read behind the end of a file
- * that somebody has cut is EIO.
+ * <p>The file is locked with {@code flock(2)} while it is open: exclusively, or shared with others
+ * who only read. Between {@link #handOver} and {@link #takeOver}, and after it was opened
+ * {@linkplain FileOptions#incoming for a disk that is still elsewhere}, it is not, and requests are
+ * EBUSY. Its size is what it was when it was opened; what is read behind the end of a file that
+ * somebody has cut is EIO.
  *
  * <p>All methods but {@link #open}, {@link #info} and {@link #engine} belong to the thread of the
  * loop.
@@ -72,6 +74,10 @@ public final class FileStorage implements Storage {
     private boolean silent;
 
     private boolean abandoned;
+
+    /** Whether requests may reach the file: nobody has said that another process has it. */
+    private boolean held;
+
     private @Nullable EventLoop loop;
     private @Nullable FileEngine engine;
     private volatile String engineName = "not started";
@@ -86,10 +92,11 @@ public final class FileStorage implements Storage {
         }
         idleCount = TRANSFERS;
         steps = new FileSteps(image);
+        held = options.readOnly() || !options.incoming();
     }
 
     /**
-     * Opens and locks an image.
+     * Opens an image, and locks it unless that is for later.
      *
      * @throws StorageException with one line for the operator
      */
@@ -100,7 +107,8 @@ public final class FileStorage implements Storage {
     /**
      * As {@link #open(Path, FileOptions)}, with a lock that stays with {@code store} when the
      * process ends; a process before this one may have left it there. What the store has is the
-     * image, also when the path leads to another file by now.
+     * image, also when the path leads to another file by now. It has the lock if that process had:
+     * {@link #takeOver} makes sure.
      *
      * @param store for this image alone
      */
@@ -171,7 +179,7 @@ public final class FileStorage implements Storage {
 
     @Override
     public void submit(StorageRequest request) {
-        int errno = steps.refuse(request);
+        int errno = held ? steps.refuse(request) : Errno.EBUSY;
         if (errno >= 0) {
             request.complete(errno);
         } else if (budget > 0 && waiting.isEmpty() && hasRoom(request)) {
@@ -358,6 +366,41 @@ public final class FileStorage implements Storage {
             running().await(left);
             left = end - System.nanoTime();
         }
+    }
+
+    @Override
+    public Sharing sharing() {
+        return image.info().readOnly() ? Sharing.NOBODY : Sharing.ONE_AT_A_TIME;
+    }
+
+    @Override
+    public void handOver() {
+        if (sharing() == Sharing.NOBODY) {
+            return;
+        }
+        held = false;
+        if (kept != null) {
+            kept.unlock();
+        } else {
+            image.unlock();
+        }
+    }
+
+    @Override
+    public void takeOver() {
+        if (kept != null) {
+            kept.lock();
+        } else {
+            image.lock();
+        }
+        long size = image.presentSize();
+        if (!held && size < info().size()) {
+            handOver();
+            throw new StorageException(
+                    "%s has %d bytes, and had %d when it was opened"
+                            .formatted(image.path(), size, info().size()));
+        }
+        held = true;
     }
 
     @Override

@@ -12,7 +12,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * An image whose lock outlives the process: a descriptor in a store holds it, so that nobody else
- * takes the image between two processes, and both have it while one hands over to the other.
+ * takes the image between two processes, and both have it while one hands over to the other. What
+ * was not locked, since the disk was at another server, is not when it is taken from the store.
  *
  * <p><b>Calls of the dead.</b> The system waits for threads inside of calls before anybody is told
  * that their process is gone, and for io_uring's workers, who do what goes through the page cache.
@@ -63,8 +64,9 @@ final class KeptImage implements AutoCloseable {
                 return with(store, name, OpenedImage.adopt(path, fd, options), options);
             }
         }
-        dropOthers(store);
-        var opened = OpenedImage.open(path, options);
+        boolean other = dropOthers(store);
+        // the disk may have been moved away meanwhile: it knows
+        var opened = OpenedImage.open(path, options.withIncoming(options.incoming() || other));
         try {
             var mark = new SplittableRandom().nextLong() >>> 2;
             var name = kind + HexFormat.of().toHexDigits(mark);
@@ -83,8 +85,9 @@ final class KeptImage implements AutoCloseable {
                 + (options.direct() ? "direct." : "cached.");
     }
 
-    /** It was opened in another way, which the operator has changed. */
-    private static void dropOthers(DescriptorStore store) {
+    /** It was opened in another way, which the operator has changed; whether that is so. */
+    private static boolean dropOthers(DescriptorStore store) {
+        boolean any = false;
         for (var name : store.names()) {
             if (name.startsWith(PREFIX)) {
                 try (var fd = store.get(name)) {
@@ -93,8 +96,10 @@ final class KeptImage implements AutoCloseable {
                     }
                 }
                 store.remove(name);
+                any = true;
             }
         }
+        return any;
     }
 
     private static KeptImage with(
@@ -147,6 +152,14 @@ final class KeptImage implements AutoCloseable {
     /** Whether a successor can wait for direct calls that io_uring has begun. */
     boolean isFenced() {
         return fenced;
+    }
+
+    void lock() {
+        holder.lock();
+    }
+
+    void unlock() {
+        holder.unlock();
     }
 
     /** Gives the lock back: nobody will go on with it. */

@@ -199,6 +199,21 @@ public final class LimitedStorage implements Storage {
     }
 
     @Override
+    public Sharing sharing() {
+        return storage.sharing();
+    }
+
+    @Override
+    public void handOver() {
+        storage.handOver();
+    }
+
+    @Override
+    public void takeOver() {
+        storage.takeOver();
+    }
+
+    @Override
     public void forget() {
         storage.forget();
     }

@@ -11,7 +11,7 @@ import dev.muser.linux.SyscallException;
 import java.nio.file.Path;
 
 /**
- * An image that has been opened, checked and locked.
+ * An image that has been opened and checked. It is locked with {@code flock(2)}, at once or later.
  *
  * @param memoryAlignment addresses of data are multiples of this; 1 through the page cache
  * @param unlocks whether closing it gives the lock back
@@ -37,7 +37,11 @@ record OpenedImage(
                 fd.close();
                 fd = options.files().open(path, flags(options) | DiskFile.EXCLUSIVE);
             }
-            return check(path, fd, blockDevice, options);
+            var image = check(path, fd, blockDevice, options);
+            if (!options.incoming() || options.readOnly()) {
+                image.lock();
+            }
+            return image;
         } catch (SyscallException e) {
             fd.close();
             throw explain(path, options, e);
@@ -48,7 +52,7 @@ record OpenedImage(
     }
 
     /**
-     * Takes an image that is open already and locked.
+     * Takes an image that a process before this one has opened, with its lock if it had that.
      *
      * @param fd belongs to the image from now on, also when this throws
      */
@@ -78,6 +82,12 @@ record OpenedImage(
         try {
             return options.files().open(path, flags(options));
         } catch (SyscallException e) {
+            if (e.errno() == Errno.ENOENT && options.incoming()) {
+                throw new StorageException(
+                        "no such image %s: what moves in here has its bytes there already"
+                                .formatted(path),
+                        e);
+            }
             if (e.errno() == Errno.ENOENT && options.create() > 0) {
                 return create(path, options);
             }
@@ -134,12 +144,6 @@ record OpenedImage(
             }
         }
         requireSize(path, size, Math.max(alignment, SECTOR));
-        if (!DiskFile.tryLock(fd, !options.readOnly())) {
-            throw new StorageException(
-                    "%s is locked: another muser, or a program like it, uses it%s"
-                            .formatted(
-                                    path, options.readOnly() ? "; several can only read it" : ""));
-        }
         boolean discards = !options.readOnly() && discards(fd, blockDevice, size);
         var info =
                 new StorageInfo(
@@ -150,6 +154,34 @@ record OpenedImage(
                         discards,
                         discards && !blockDevice);
         return new OpenedImage(path, fd, info, blockDevice, memory, true);
+    }
+
+    /**
+     * Locks it, unless it is by this descriptor.
+     *
+     * @throws StorageException when another process has it
+     */
+    void lock() {
+        try {
+            if (!DiskFile.tryLock(fd, !info.readOnly())) {
+                throw new StorageException(
+                        "%s is locked: another muser, or a program like it, uses it%s"
+                                .formatted(
+                                        path, info.readOnly() ? "; several can only read it" : ""));
+            }
+        } catch (SyscallException e) {
+            throw new StorageException(
+                    "%s cannot be locked: %s".formatted(path, Errno.describe(e.errno())), e);
+        }
+    }
+
+    void unlock() {
+        DiskFile.unlock(fd);
+    }
+
+    /** Returns its size in bytes now, which somebody may have changed since it was opened. */
+    long presentSize() {
+        return blockDevice ? BlockDevice.size(fd) : FileStatus.of(fd).size();
     }
 
     /** Whether room can be given back. */
@@ -202,7 +234,12 @@ record OpenedImage(
                             "%s is used by the system, as a program or for swapping"
                                     .formatted(path);
                     case Errno.EBUSY ->
-                            "%s is in use: mounted, or opened by another program".formatted(path);
+                            "%s is in use: mounted, or opened by another program%s"
+                                    .formatted(
+                                            path,
+                                            options.incoming()
+                                                    ? "; a block device moves between machines only"
+                                                    : "");
                     case Errno.EINVAL ->
                             options.direct()
                                     ? noDirect(path)

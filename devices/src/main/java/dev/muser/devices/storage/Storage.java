@@ -24,6 +24,16 @@ import org.jspecify.annotations.Nullable;
  */
 public interface Storage extends AutoCloseable {
 
+    /** Who else may use the bytes, now or after {@link #handOver}. */
+    enum Sharing {
+        /** Nobody, or others who only read. */
+        NOBODY,
+        /** Other processes, one at a time: {@link #takeOver} tells when one does. */
+        ONE_AT_A_TIME,
+        /** Other processes, and nobody tells. */
+        UNTOLD
+    }
+
     /** Returns what it is; constant, but for a size that an engine lets grow. */
     StorageInfo info();
 
@@ -100,6 +110,25 @@ public interface Storage extends AutoCloseable {
     default @Nullable Fd memory() {
         return null;
     }
+
+    /** Returns who else may use the bytes; constant. */
+    default Sharing sharing() {
+        return Sharing.NOBODY;
+    }
+
+    /**
+     * Another process may use the bytes from now on. No request is under way, what was written has
+     * been flushed, and none follows before {@link #takeOver}. Idempotent.
+     */
+    default void handOver() {}
+
+    /**
+     * This process alone is to use the bytes. Idempotent; a storage that was opened without a word
+     * about a move has them from the start.
+     *
+     * @throws StorageException when another one does, with a line for the operator
+     */
+    default void takeOver() {}
 
     /**
      * The disk is removed for good: what it has put aside for another process is given back too.

@@ -105,6 +105,25 @@ class KeptStorageTest {
         FileStorage.open(image, options).close();
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldNotTakeALockThatWasGivenUp(boolean direct) {
+        var first = FileStorage.open(image, FileOptions.DEFAULT, store);
+        first.handOver();
+        first.close();
+        try (var other = FileStorage.open(image, FileOptions.DEFAULT);
+                var second =
+                        FileStorage.open(image, FileOptions.DEFAULT.withDirect(direct), store)) {
+            assertThat(other.info().size()).isEqualTo(second.info().size());
+            assertThatThrownBy(second::takeOver).hasMessageContaining("is locked");
+        }
+        try (var third = FileStorage.open(image, FileOptions.DEFAULT.withDirect(direct), store)) {
+            third.takeOver();
+            assertLocked(image);
+        }
+        assertLocked(image);
+    }
+
     @Test
     void shouldGoOnWithTheFileThatItHadAndNotWithItsName() throws IOException {
         FileStorage.open(image, FileOptions.DEFAULT, store).close();

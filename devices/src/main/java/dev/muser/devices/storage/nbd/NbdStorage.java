@@ -177,6 +177,12 @@ public final class NbdStorage implements Storage {
         transfers.cancel();
     }
 
+    /** The protocol has no locks. */
+    @Override
+    public Sharing sharing() {
+        return info.readOnly() ? Sharing.NOBODY : Sharing.UNTOLD;
+    }
+
     @Override
     public void close() {
         transfers.close();

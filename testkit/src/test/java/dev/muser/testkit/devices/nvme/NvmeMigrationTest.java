@@ -4,13 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.muser.client.DeviceMigration;
-import dev.muser.client.DmaBuffer;
 import dev.muser.client.DmaMemory;
 import dev.muser.client.MigrationException;
 import dev.muser.client.MovableDevice;
 import dev.muser.client.PciFunction;
 import dev.muser.client.RemoteDevice;
-import dev.muser.client.nvme.IoQueue;
 import dev.muser.client.nvme.NvmeDriver;
 import dev.muser.client.nvme.NvmeDriverOptions;
 import dev.muser.device.MigrationState;
@@ -25,7 +23,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -37,9 +34,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(120)
 class NvmeMigrationTest {
     private static final int SIZE = 8 << 20;
-    private static final int BLOCKS = 8;
-    private static final int BYTES = BLOCKS * 512;
-    private static final int SLOTS = 64;
 
     private final List<ServedDevice> servers = new ArrayList<>();
 
@@ -60,89 +54,6 @@ class NvmeMigrationTest {
     @AfterEach
     void close() {
         servers.forEach(ServedDevice::close);
-    }
-
-    /**
-     * Commands on places of their own, one at a time for each, that know what they have to read.
-     */
-    private static final class Load {
-        private final IoQueue queue;
-        private final long firstBlock;
-        private final DmaBuffer data;
-        private final int[] generation = new int[SLOTS];
-        private final boolean[] reading = new boolean[SLOTS];
-        private final boolean[] busy = new boolean[SLOTS];
-        private final Random random;
-        int done;
-
-        Load(IoQueue queue, PciFunction function, DmaMemory memory, int number) {
-            this.queue = queue;
-            firstBlock = (long) number * SLOTS * BLOCKS;
-            data =
-                    function.dma()
-                            .allocate(
-                                    (long) SLOTS * BYTES,
-                                    dev.muser.device.DmaAccess.READ_WRITE,
-                                    memory);
-            random = new Random(number);
-        }
-
-        /** Begins what can begin, and takes what is done. */
-        void step() {
-            for (int slot = 0; slot < SLOTS && queue.inFlight() < queue.depth(); slot++) {
-                if (!busy[slot] && random.nextInt(4) != 0) {
-                    begin(slot);
-                }
-            }
-            queue.kick();
-            take();
-        }
-
-        private void begin(int slot) {
-            busy[slot] = true;
-            reading[slot] = generation[slot] != 0 && random.nextBoolean();
-            long lba = firstBlock + (long) slot * BLOCKS;
-            long at = (long) slot * BYTES;
-            if (reading[slot]) {
-                data.segment().asSlice(at, BYTES).fill((byte) 0xee);
-                queue.read(lba, BLOCKS, data, at, slot);
-            } else {
-                generation[slot]++;
-                fill(slot);
-                queue.write(lba, BLOCKS, data, at, slot);
-            }
-        }
-
-        private void fill(int slot) {
-            for (int i = 0; i < BYTES; i += 8) {
-                data.segment().set(ValueLayout.JAVA_LONG, (long) slot * BYTES + i, word(slot, i));
-            }
-        }
-
-        private long word(int slot, int at) {
-            return ((firstBlock + slot) << 40) ^ ((long) generation[slot] << 16) ^ at;
-        }
-
-        void take() {
-            queue.poll(completion -> {
-                int slot = (int) completion.cookie();
-                assertThat(completion.isSuccess()).as("%s", completion).isTrue();
-                assertThat(busy[slot]).as("completed once").isTrue();
-                if (reading[slot]) {
-                    for (int i = 0; i < BYTES; i += 8) {
-                        long found =
-                                data.segment().get(ValueLayout.JAVA_LONG, (long) slot * BYTES + i);
-                        if (found != word(slot, i)) {
-                            throw new AssertionError(
-                                    "slot %d generation %d byte %d: %x"
-                                            .formatted(slot, generation[slot], i, found));
-                        }
-                    }
-                }
-                busy[slot] = false;
-                done++;
-            });
-        }
     }
 
     static Stream<NvmeDriverOptions> drivers() {
@@ -167,48 +78,33 @@ class NvmeMigrationTest {
         try (device;
                 var function = new PciFunction(device)) {
             var driver = NvmeDriver.open(function, options);
-            var loads = new ArrayList<Load>();
+            var loads = new ArrayList<VerifiedLoad>();
             for (int i = 0; i < driver.queues().size(); i++) {
-                loads.add(new Load(driver.queue(i), function, options.memory(), i));
+                loads.add(new VerifiedLoad(driver.queue(i), function, options.memory(), i));
             }
             assertThat(loads).hasSize(2);
             for (int move = 1; move <= 9; move++) {
-                work(driver, loads, 300);
+                VerifiedLoad.work(driver, loads, 300);
                 var moving =
                         device.begin(
                                 RemoteDevice.connect(places.get(move % places.size()).socket()));
                 for (int pass = 0; pass < 3; pass++) {
                     assertThat(moving.copyEarly()).isPositive();
-                    work(driver, loads, 100);
+                    VerifiedLoad.work(driver, loads, 100);
                 }
-                loads.forEach(Load::step);
-                underWay += loads.stream().mapToInt(load -> load.queue.inFlight()).sum();
+                loads.forEach(VerifiedLoad::step);
+                underWay += loads.stream().mapToInt(load -> load.inFlight()).sum();
                 var report = moving.finish();
                 assertThat(report.lateBytes()).isPositive();
                 assertThat(report.earlyBytes()).isGreaterThan(report.lateBytes());
             }
-            work(driver, loads, 300);
+            VerifiedLoad.work(driver, loads, 300);
             // and the admin queue, with its interrupts and events
             assertThat(driver.admin().identifyController().serial().strip()).isEqualTo("TEST");
-            drain(driver, loads);
+            VerifiedLoad.drain(driver, loads);
             driver.close();
         }
         assertThat(underWay).as("commands in flight when the disk moved").isPositive();
-    }
-
-    private static void work(NvmeDriver driver, List<Load> loads, int commands) {
-        int start = loads.stream().mapToInt(load -> load.done).sum();
-        while (loads.stream().mapToInt(load -> load.done).sum() < start + commands) {
-            loads.forEach(Load::step);
-            driver.serve();
-        }
-    }
-
-    private static void drain(NvmeDriver driver, List<Load> loads) {
-        while (loads.stream().anyMatch(load -> load.queue.inFlight() != 0)) {
-            loads.forEach(Load::take);
-            driver.serve();
-        }
     }
 
     @Test
@@ -219,15 +115,15 @@ class NvmeMigrationTest {
         try (device;
                 var function = new PciFunction(device);
                 var driver = NvmeDriver.open(function, NvmeDriverOptions.DEFAULTS.withQueues(1))) {
-            var load = new Load(driver.queue(0), function, DmaMemory.PAGES, 0);
-            work(driver, List.of(load), 100);
+            var load = new VerifiedLoad(driver.queue(0), function, DmaMemory.PAGES, 0);
+            VerifiedLoad.work(driver, List.of(load), 100);
             var target = RemoteDevice.connect(other.socket());
             assertThatThrownBy(() -> device.moveTo(target))
                     .isInstanceOf(MigrationException.class)
                     .hasMessageContaining("the target refuses what came")
                     .hasMessageContaining("the source runs on");
-            work(driver, List.of(load), 100);
-            drain(driver, List.of(load));
+            VerifiedLoad.work(driver, List.of(load), 100);
+            VerifiedLoad.drain(driver, List.of(load));
         }
     }
 
@@ -239,16 +135,16 @@ class NvmeMigrationTest {
         try (device;
                 var function = new PciFunction(device);
                 var driver = NvmeDriver.open(function, NvmeDriverOptions.DEFAULTS.withQueues(1))) {
-            var load = new Load(driver.queue(0), function, DmaMemory.PAGES, 0);
-            work(driver, List.of(load), 100);
+            var load = new VerifiedLoad(driver.queue(0), function, DmaMemory.PAGES, 0);
+            VerifiedLoad.work(driver, List.of(load), 100);
             var move = device.begin(RemoteDevice.connect(other.socket()));
             assertThat(move.copyEarly()).isPositive();
             other.close();
             servers.remove(other);
             load.step();
             assertThatThrownBy(move::finish).isInstanceOf(RuntimeException.class);
-            work(driver, List.of(load), 100);
-            drain(driver, List.of(load));
+            VerifiedLoad.work(driver, List.of(load), 100);
+            VerifiedLoad.drain(driver, List.of(load));
         }
     }
 
