@@ -24,6 +24,7 @@ import picocli.CommandLine.ParseResult;
 final class DiskOptions {
     private static final String NAMESPACE = "--namespace";
     static final String NO_CONTROL = "--no-control";
+    static final String INCOMING = "--incoming";
 
     private DiskOptions() {}
 
@@ -51,6 +52,15 @@ final class DiskOptions {
                         .description(
                                 "Leave PATH.control away: the socket of 'muser namespace', by which"
                                         + " 'muser inspect' looks at a disk that is in use.")
+                        .build());
+        controller.add(
+                OptionSpec.builder(INCOMING)
+                        .type(boolean.class)
+                        .arity("0")
+                        .description(
+                                "The disk is at another server, and is to move in ('muser"
+                                        + " migrate'): images are locked when it goes on here, and"
+                                        + " until then no driver can enable it.")
                         .build());
         addGroup(spec, "nvme: the controller", controller);
     }
@@ -115,7 +125,7 @@ final class DiskOptions {
                 Stream.concat(
                         Arrays.stream(DiskKey.values()).map(DiskKey::option),
                         NvmeModel.controllerOptions().stream().map(o -> "--" + o.name())),
-                Stream.of(NAMESPACE, NO_CONTROL));
+                Stream.of(NAMESPACE, NO_CONTROL, INCOMING));
     }
 
     /** Whether {@code word} is one of these options, maybe with its value. */

@@ -21,10 +21,12 @@ import picocli.CommandLine.Parameters;
         name = "migrate",
         description = {
             "Have the device at TO go on as what the device at FROM is: its registers, its memory,"
-                    + " and, of a disk in memory, its bytes.",
+                    + " and, of a disk in memory, its bytes. A disk on an image moves to a server"
+                    + " that was started with --incoming for the same image.",
             "Both serve the same kind of device, with the same options. The device at FROM is"
                 + " copied while it runs, then stopped for the rest; if anything fails, it runs on,"
-                + " and the one at TO is as it was, or reset.",
+                + " and the one at TO is as it was, or reset. An image that a third program has"
+                + " taken in between keeps it from running on.",
             "The command is the client of both, so neither may have another one: what it moves is"
                     + " what a device keeps without a client, such as a memory disk's bytes and"
                     + " namespaces. A program that uses a device moves it itself, with its mapped"
@@ -56,6 +58,9 @@ final class MigrateCommand extends BaseCommand implements Callable<Integer> {
             defaultValue = "30s",
             description = "How long to wait for each answer: 30s unless given.")
     private Duration timeout = Duration.ofSeconds(30);
+
+    @Option(names = "--stop-copy", description = "Copy nothing before the device has stopped.")
+    private boolean stopCopy;
 
     @Override
     public Integer call() {
@@ -97,7 +102,7 @@ final class MigrateCommand extends BaseCommand implements Callable<Integer> {
 
     private void migrate(RemoteDevice source, RemoteDevice target) {
         var out = out();
-        var migration = DeviceMigration.begin(source, target);
+        var migration = DeviceMigration.begin(source, target, !stopCopy);
         try {
             long last = Long.MAX_VALUE;
             for (int pass = 1; pass <= MOST_PASSES; pass++) {

@@ -52,12 +52,13 @@ final class ServedDisks {
         var specs = specs(settings, parsed);
         refuseTwice(specs, paths.size());
         var values = values(model, settings, parsed);
+        boolean incoming = parsed.hasMatchedOption(DiskOptions.INCOMING);
         var disks = new ArrayList<NvmeDisk>();
         try {
             for (int i = 0; i < paths.size(); i++) {
                 var owner = paths.get(i).toAbsolutePath().normalize().toString();
-                var namespaces = open(specs, owner, stores.apply(i), added.get(i), files);
-                disks.add(disk(specs, values, owner, namespaces, spin, neverSleep));
+                var namespaces = open(specs, owner, stores.apply(i), added.get(i), files, incoming);
+                disks.add(disk(specs, values, owner, namespaces, spin, neverSleep, incoming));
             }
         } catch (RuntimeException e) {
             disks.forEach(NvmeDisk::close);
@@ -140,11 +141,12 @@ final class ServedDisks {
             String owner,
             DescriptorStore store,
             AddedNamespaces added,
-            ImageFiles files) {
+            ImageFiles files,
+            boolean incoming) {
         var namespaces = new ArrayList<NamespaceOptions>();
         try {
             for (int i = 0; i < specs.size(); i++) {
-                namespaces.add(specs.get(i).open(owner + " " + (i + 1), store, files));
+                namespaces.add(specs.get(i).open(owner + " " + (i + 1), store, files, incoming));
             }
             namespaces.addAll(added.open());
         } catch (RuntimeException e) {
@@ -160,11 +162,13 @@ final class ServedDisks {
             String owner,
             List<NamespaceOptions> namespaces,
             Duration spin,
-            boolean neverSleep) {
+            boolean neverSleep,
+            boolean incoming) {
         try {
             return new NvmeDisk(
                     NvmeModel.controller(values, specs.getFirst().identity(owner), namespaces)
-                            .withSpin(spin, neverSleep));
+                            .withSpin(spin, neverSleep)
+                            .withIncoming(incoming));
         } catch (IllegalArgumentException e) {
             namespaces.forEach(namespace -> namespace.storage().close());
             throw new UserError(String.valueOf(e.getMessage()));

@@ -62,7 +62,7 @@ public final class AddedNamespaces {
         var opened = new ArrayList<NamespaceOptions>();
         try {
             for (var entry : entries) {
-                opened.add(DiskSpec.ofText(entry.text).open(entry.owner, store, files));
+                opened.add(DiskSpec.ofText(entry.text).open(entry.owner, store, files, false));
             }
         } catch (RuntimeException e) {
             opened.forEach(namespace -> namespace.storage().close());
@@ -73,7 +73,7 @@ public final class AddedNamespaces {
 
     /** Opens one more, which is not noted yet. */
     public synchronized NamespaceOptions open(String owner, String text) {
-        return DiskSpec.ofText(text).open(owner, store, files);
+        return DiskSpec.ofText(text).open(owner, store, files, false);
     }
 
     /** Notes one that is served from now on, and forgets those that are not any more. */

@@ -122,12 +122,14 @@ public final class DiskSpec {
      * @param owner as for {@link #identity}
      * @param store where its descriptors stay when this process ends; the same for all namespaces
      * @param files who opens an image
+     * @param incoming whether its disk is to move in, so that another process may have the bytes
      * @throws UserError when that is not possible
      */
-    public NamespaceOptions open(String owner, DescriptorStore store, ImageFiles files) {
+    public NamespaceOptions open(
+            String owner, DescriptorStore store, ImageFiles files, boolean incoming) {
         Storage storage;
         try {
-            storage = openStorage(store.under("storage." + uuidOf(owner) + "."), files);
+            storage = openStorage(store.under("storage." + uuidOf(owner) + "."), files, incoming);
         } catch (StorageException e) {
             throw new UserError(String.valueOf(e.getMessage()));
         }
@@ -164,9 +166,11 @@ public final class DiskSpec {
                 : NamespaceOptions.uuidOf(identity(owner));
     }
 
-    private Storage openStorage(DescriptorStore store, ImageFiles files) {
+    private Storage openStorage(DescriptorStore store, ImageFiles files, boolean incoming) {
         return switch (place) {
-            case FILE -> FileStorage.open(path(), fileOptions().withFiles(files), store);
+            case FILE ->
+                    FileStorage.open(
+                            path(), fileOptions().withFiles(files).withIncoming(incoming), store);
             case NBD -> NbdStorage.open(values.getOrDefault(place, ""), nbdOptions());
             case MEMORY -> new MemoryStorage(get(place, Amounts::size), store);
             default -> new NullStorage(get(place, Amounts::size));

@@ -25,13 +25,14 @@ class DiskSpecTest {
 
     private static void refusedToOpen(String text, String message) {
         var spec = DiskSpec.ofText(text);
-        assertThatThrownBy(() -> spec.open("owner", DescriptorStore.NONE, ImageFiles.OWN))
+        assertThatThrownBy(() -> spec.open("owner", DescriptorStore.NONE, ImageFiles.OWN, false))
                 .isInstanceOf(UserError.class)
                 .hasMessageContaining(message);
     }
 
     private static NamespaceOptions opened(String text) {
-        var options = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE, ImageFiles.OWN);
+        var options =
+                DiskSpec.ofText(text).open("owner", DescriptorStore.NONE, ImageFiles.OWN, false);
         options.storage().close();
         return options;
     }
@@ -118,7 +119,8 @@ class DiskSpecTest {
     @Test
     void shouldRefuseAnImageThatIsInUse() throws IOException {
         var text = "file=" + image("a.img", 4096);
-        var first = DiskSpec.ofText(text).open("owner", DescriptorStore.NONE, ImageFiles.OWN);
+        var first =
+                DiskSpec.ofText(text).open("owner", DescriptorStore.NONE, ImageFiles.OWN, false);
         refusedToOpen(text, "is locked: another muser");
         first.storage().close();
         opened(text);
