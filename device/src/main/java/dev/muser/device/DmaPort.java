@@ -18,4 +18,11 @@ public interface DmaPort {
 
     /** Writes all of {@code from} to client memory at {@code iova}. */
     void write(long iova, MemorySegment from, DmaCompletion completion);
+
+    /**
+     * The device has been reset: what it has asked for and has not gone to the client is not asked
+     * for any more, and completes with ECANCELED. What has gone cannot be called back. Nothing in a
+     * port from which it goes at once.
+     */
+    default void cancel() {}
 }

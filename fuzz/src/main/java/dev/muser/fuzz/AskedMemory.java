@@ -122,6 +122,20 @@ final class AskedMemory implements DmaPort {
         return message.iova >= 0 && message.iova <= SIZE - message.bytes.byteSize();
     }
 
+    /** Of what it is asked, reads have gone to the client, and writes have not. */
+    @Override
+    public void cancel() {
+        for (int n = asked.size(); n > 0; n--) {
+            var message = asked.remove();
+            if (message.read) {
+                asked.add(message);
+            } else {
+                writes--;
+                message.completion.done(Errno.ECANCELED);
+            }
+        }
+    }
+
     /** The session has ended: nobody waits for an answer any more. */
     void end() {
         asked.clear();

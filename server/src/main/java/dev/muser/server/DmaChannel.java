@@ -224,6 +224,18 @@ final class DmaChannel implements DmaPort {
         return null;
     }
 
+    @Override
+    public void cancel() {
+        // only those of now: a completion may ask for more
+        for (int n = waiting.size(); n > 0; n--) {
+            var transfer = waiting.remove();
+            transfer.errno = transfer.errno == 0 ? Errno.ECANCELED : transfer.errno;
+            if (transfer.done == transfer.sent) { // else when the rest of it is answered
+                transfer.end(transfer.errno);
+            }
+        }
+    }
+
     /** The client is gone: ends everything with ECONNRESET, in the order of the calls. */
     void close() {
         closed = true;

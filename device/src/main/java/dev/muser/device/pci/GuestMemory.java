@@ -150,6 +150,11 @@ public final class GuestMemory {
         }
     }
 
+    /** The device was reset: transfers by message that have not gone to the client are over. */
+    void cancelMessages() {
+        port.cancel();
+    }
+
     /** Ends a session: transfers under way complete with ECONNRESET, then all memory goes. */
     void detach() {
         stopped = false;

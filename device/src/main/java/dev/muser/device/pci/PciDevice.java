@@ -359,6 +359,7 @@ public final class PciDevice implements VfioDevice {
         migration.abandon();
         resetRegions();
         device.reset(kind);
+        memory.cancelMessages(); // of before, which must not be written after
     }
 
     private void resetRegions() {

@@ -75,6 +75,13 @@ final class PortRequests {
         }
     }
 
+    /** The device was reset: what has not gone to the client is over. */
+    void cancel() {
+        if (port != null) {
+            port.cancel();
+        }
+    }
+
     /** Completes none of them any more. */
     void abandon() {
         port = null;

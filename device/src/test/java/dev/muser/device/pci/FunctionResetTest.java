@@ -2,11 +2,17 @@ package dev.muser.device.pci;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.device.DmaAccess;
 import dev.muser.device.Region;
 import dev.muser.device.ResetKind;
+import dev.muser.linux.Errno;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The ways in which a driver resets a function by configuration space. */
 class FunctionResetTest {
@@ -50,6 +56,37 @@ class FunctionResetTest {
             assertThat(fixture.config(0x48, 2)).isEqualTo(0x2810);
             fixture.writeConfig(0x48, 2, 0x8000);
             assertThat(kinds).hasSize(2);
+        }
+    }
+
+    /** A message that waits for its turn would write to what the memory is used for by then. */
+    @ParameterizedTest
+    @EnumSource(
+            value = ResetKind.class,
+            names = {"DEVICE", "FUNCTION_LEVEL"})
+    void shouldWriteNothingAfterTheResetThatWasAskedForBefore(ResetKind kind) {
+        var results = new ArrayList<Integer>();
+        var made = new AtomicReference<DeviceContext>();
+        var port = new FakePort(0x2000);
+        try (var fixture =
+                new DeviceFixture(context -> {
+                    context.identity(1, 2);
+                    context.capability(new PciExpress());
+                    made.set(context);
+                    return new Device() {};
+                })) {
+            fixture.device.detach();
+            fixture.device.attach(port);
+            fixture.device.mapDma(0, 0x2000, DmaAccess.READ_WRITE, null, 0);
+            made.get().memory().write(0x1000, MemorySegment.ofArray(new byte[8]), results::add);
+            assertThat(port.pending()).isOne();
+            if (kind == ResetKind.DEVICE) {
+                fixture.device.reset();
+            } else {
+                fixture.writeConfig(0x49, 1, 0x80);
+            }
+            assertThat(port.pending()).isZero();
+            assertThat(results).containsExactly(Errno.ECANCELED);
         }
     }
 
