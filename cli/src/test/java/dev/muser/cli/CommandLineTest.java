@@ -1,11 +1,11 @@
 package dev.muser.cli;
 
+import static dev.muser.cli.Invocation.refused;
+import static dev.muser.cli.Invocation.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.linux.UnixSocket;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -15,35 +15,13 @@ import org.junit.jupiter.api.io.TempDir;
 class CommandLineTest {
     @TempDir private Path folder = Path.of("");
 
-    private record Outcome(int code, String out, String err) {}
-
-    private static Outcome run(String... arguments) {
-        var out = new StringWriter();
-        var err = new StringWriter();
-        int code =
-                Main.commandLine(arguments)
-                        .setOut(new PrintWriter(out))
-                        .setErr(new PrintWriter(err))
-                        .execute(arguments);
-        return new Outcome(code, out.toString(), err.toString());
-    }
-
-    /** Runs a wrong command line; returns its message, which is one line. */
-    private static String refused(String... arguments) {
-        var outcome = run(arguments);
-        assertThat(outcome.code).as(outcome.err).isEqualTo(2);
-        assertThat(outcome.out).isEmpty();
-        assertThat(outcome.err.lines()).hasSize(1);
-        return outcome.err.strip();
-    }
-
     private String socket() {
         return folder.resolve("d.sock").toString();
     }
 
     @Test
     void shouldTellVersionAndHelpOfEveryCommand() {
-        assertThat(run("--version").out).startsWith("muser ").contains("Java");
+        assertThat(run("--version").out()).startsWith("muser ").contains("Java");
         for (var name :
                 new String[] {
                     "serve",
@@ -55,16 +33,16 @@ class CommandLineTest {
                     "demo",
                     "completion"
                 }) {
-            assertThat(run("--help").out).contains("  " + name + " ");
-            assertThat(run(name, "--help").code).isZero();
-            assertThat(run(name, "--help").out).startsWith("Usage: muser " + name);
-            assertThat(run(name, "--version").out).isEqualTo(run("--version").out);
+            assertThat(run("--help").out()).contains("  " + name + " ");
+            assertThat(run(name, "--help").code()).isZero();
+            assertThat(run(name, "--help").out()).startsWith("Usage: muser " + name);
+            assertThat(run(name, "--version").out()).isEqualTo(run("--version").out());
         }
     }
 
     @Test
     void shouldDocumentExitCodes() {
-        assertThat(run("--help").out).contains("Exit codes:", "0    done", "130   interrupted");
+        assertThat(run("--help").out()).contains("Exit codes:", "0    done", "130   interrupted");
     }
 
     @Test
@@ -88,14 +66,14 @@ class CommandLineTest {
 
     @Test
     void shouldListDevicesWithTheirOptions() {
-        assertThat(run("devices").out).contains("edu ", "idio16 ", "--set inputs=loopback");
-        assertThat(run("devices", "--json").out)
+        assertThat(run("devices").out()).contains("edu ", "idio16 ", "--set inputs=loopback");
+        assertThat(run("devices", "--json").out())
                 .contains("\"name\" : \"edu\"", "\"default\" : \"loopback\"");
     }
 
     @Test
     void shouldPrintACompletionScript() {
-        assertThat(run("completion").out)
+        assertThat(run("completion").out())
                 .startsWith("#!/usr/bin/env bash")
                 .contains("--socket-path", "edu", "idio16", "polling")
                 .doesNotContain("POLLING");
@@ -145,10 +123,10 @@ class CommandLineTest {
     @Test
     void shouldTellAllOptionsOfDisksInTheHelp() {
         for (var command : new String[][] {{"serve", "--help"}, {"namespace", "add", "--help"}}) {
-            assertThat(run(command).out)
+            assertThat(run(command).out())
                     .contains("--file=IMG", "--nbd=URI", "--block-size", "--write-bandwidth");
         }
-        assertThat(run("serve", "edu", "--help").out).contains("--doorbells=HOW", "--namespace");
+        assertThat(run("serve", "edu", "--help").out()).contains("--doorbells=HOW", "--namespace");
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.muser.cli;
 
+import static dev.muser.cli.Invocation.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.conform.Conformance;
@@ -15,8 +16,6 @@ import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
 import dev.muser.server.ServerOptions;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -33,8 +32,6 @@ import tools.jackson.jr.ob.JSON;
 /** {@code muser conform}, and what it says of the devices that ship. */
 class ConformCommandTest {
     @TempDir private Path folder = Path.of("");
-
-    private record Printed(int code, String out, String err) {}
 
     private record Served(Loop loop, DeviceServer server) implements AutoCloseable {
         @Override
@@ -58,17 +55,6 @@ class ConformCommandTest {
                         events -> PciDevice.create(factory, events),
                         socket(),
                         ServerOptions.DEFAULTS));
-    }
-
-    private static Printed run(String... arguments) {
-        var out = new StringWriter();
-        var err = new StringWriter();
-        int code =
-                Main.commandLine(arguments)
-                        .setOut(new PrintWriter(out))
-                        .setErr(new PrintWriter(err))
-                        .execute(arguments);
-        return new Printed(code, out.toString(), err.toString());
     }
 
     /**
@@ -101,9 +87,9 @@ class ConformCommandTest {
     void shouldPrintProblemsAndSums() {
         try (var _ = serve("edu")) {
             var printed = run("conform", socket().toString(), "--only", "dma-map,device-info");
-            assertThat(printed.err).isEmpty();
-            assertThat(printed.code).isZero();
-            assertThat(printed.out)
+            assertThat(printed.err()).isEmpty();
+            assertThat(printed.code()).isZero();
+            assertThat(printed.out())
                     .contains("note         dma-map/same: ")
                     .doesNotContain("ok ")
                     .containsPattern("dma-map +\\d+ passed, 1 passed with a note")
@@ -116,12 +102,12 @@ class ConformCommandTest {
     void shouldPrintEveryCaseAndThenEveryMessageWhenAskedForMore() {
         try (var _ = serve("edu")) {
             var command = new String[] {"conform", socket().toString(), "--only=device-info/reply"};
-            assertThat(run(command).out).doesNotContain("device-info/reply");
-            var verbose = run(command[0], command[1], command[2], "-v").out;
+            assertThat(run(command).out()).doesNotContain("device-info/reply");
+            var verbose = run(command[0], command[1], command[2], "-v").out();
             assertThat(verbose)
                     .contains("ok           device-info/reply: ")
                     .doesNotContain("sent ");
-            assertThat(run(command[0], command[1], command[2], "-vv").out)
+            assertThat(run(command[0], command[1], command[2], "-vv").out())
                     .containsPattern("sent +DEVICE_GET_INFO id \\d+ size 32: argsz 16")
                     .containsPattern("expected argsz 16")
                     .containsPattern("got +DEVICE_GET_INFO reply id \\d+ size 32: argsz 16")
@@ -140,7 +126,7 @@ class ConformCommandTest {
                             "--json",
                             "--only=device-info/*",
                             "--junit=" + file);
-            var report = JSON.std.mapFrom(printed.out);
+            var report = JSON.std.mapFrom(printed.out());
             assertThat(report).containsEntry("conforms", true).containsKeys("counts", "cases");
             assertThat(report.get("cases"))
                     .asInstanceOf(InstanceOfAssertFactories.LIST)
@@ -167,8 +153,8 @@ class ConformCommandTest {
                                 }
                             });
             var printed = run("conform", socket().toString(), "--only=device-info", "--timeout=2s");
-            assertThat(printed.code).isEqualTo(1);
-            assertThat(printed.out)
+            assertThat(printed.code()).isEqualTo(1);
+            assertThat(printed.out())
                     .contains("FAILED       session/queries: ")
                     .contains("the server closed the connection")
                     .contains("NOT RUN      device-info/reply: ")
@@ -181,35 +167,36 @@ class ConformCommandTest {
     @Test
     void shouldListCases() {
         var all = run("conform", "--list");
-        assertThat(all.code).isZero();
-        assertThat(all.out.lines()).hasSameSizeAs(Conformance.cases());
+        assertThat(all.code()).isZero();
+        assertThat(all.out().lines()).hasSameSizeAs(Conformance.cases());
         var some = run("conform", "--list", "--only", "dma-unmap/a*");
-        assertThat(some.out.lines())
+        assertThat(some.out().lines())
                 .hasSize(6)
                 .first()
                 .isEqualTo(
                         "MUST    dma-unmap/again: what was removed can be mapped again, and other"
                                 + " memory there");
-        assertThat(run("conform", "--list", "--json").out).startsWith("[").contains("\"must\"");
+        assertThat(run("conform", "--list", "--json").out()).startsWith("[").contains("\"must\"");
     }
 
     @Test
     void shouldRefuseWrongCommandLines() {
         assertThat(run("conform"))
                 .isEqualTo(
-                        new Printed(2, "", "muser conform: which socket? (--list needs none)\n"));
-        assertThat(run("conform", socket().toString()).err)
+                        new Invocation(
+                                2, "", "muser conform: which socket? (--list needs none)\n"));
+        assertThat(run("conform", socket().toString()).err())
                 .isEqualTo(
                         "muser conform: there is no socket at %s: is the device being served?\n"
                                 .formatted(socket()));
-        assertThat(run("conform", socket().toString()).code).isEqualTo(2);
-        assertThat(run("conform", "--list", "--only", "dma-mep").err)
+        assertThat(run("conform", socket().toString()).code()).isEqualTo(2);
+        assertThat(run("conform", "--list", "--only", "dma-mep").err())
                 .isEqualTo(
                         "muser conform: --only 'dma-mep' means no case: see muser conform"
                                 + " --list\n");
-        assertThat(run("conform", "--list", "--only", "[").err)
+        assertThat(run("conform", "--list", "--only", "[").err())
                 .isEqualTo("muser conform: --only '[' is not a glob\n");
-        assertThat(run("conform", "--list", "--timeout", "0s").err)
+        assertThat(run("conform", "--list", "--timeout", "0s").err())
                 .isEqualTo("muser conform: --timeout must be at least 1ms\n");
     }
 }

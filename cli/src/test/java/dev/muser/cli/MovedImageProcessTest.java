@@ -1,5 +1,6 @@
 package dev.muser.cli;
 
+import static dev.muser.cli.Invocation.said;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -18,8 +19,6 @@ import dev.muser.devices.storage.FileStorage;
 import dev.muser.devices.storage.StorageException;
 import dev.muser.linux.Errno;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,18 +75,6 @@ class MovedImageProcessTest {
         var child = start(JavaCommand.kept(List.of(), words(socket, "--keep")));
         assertThat(child.inputReader().readLine()).isEqualTo("ready");
         return new ServingProcess(socket);
-    }
-
-    private static String said(String... arguments) {
-        var out = new StringWriter();
-        var err = new StringWriter();
-        int code =
-                Main.commandLine(arguments)
-                        .setOut(new PrintWriter(out))
-                        .setErr(new PrintWriter(err))
-                        .execute(arguments);
-        assertThat(code).as("%s", err).isZero();
-        return out.toString();
     }
 
     private interface Use {

@@ -1,5 +1,7 @@
 package dev.muser.cli;
 
+import static dev.muser.cli.Invocation.refused;
+import static dev.muser.cli.Invocation.said;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -9,8 +11,6 @@ import dev.muser.client.nvme.NvmeDriver;
 import dev.muser.client.nvme.NvmeDriverOptions;
 import dev.muser.client.nvme.NvmeNamespace;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.lang.foreign.ValueLayout;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -30,35 +30,9 @@ class NvmeProcessTest {
     @TempDir private Path folder = Path.of("");
     private final List<Process> processes = new ArrayList<>();
 
-    private record Outcome(int code, String out, String err) {}
-
     @AfterEach
     void killTheChildren() {
         processes.forEach(Process::destroyForcibly);
-    }
-
-    private static Outcome run(String... arguments) {
-        var out = new StringWriter();
-        var err = new StringWriter();
-        int code =
-                Main.commandLine(arguments)
-                        .setOut(new PrintWriter(out))
-                        .setErr(new PrintWriter(err))
-                        .execute(arguments);
-        return new Outcome(code, out.toString(), err.toString());
-    }
-
-    private static String said(String... arguments) {
-        var outcome = run(arguments);
-        assertThat(outcome.code).as(outcome.err).isZero();
-        return outcome.out;
-    }
-
-    private static String refused(String... arguments) {
-        var outcome = run(arguments);
-        assertThat(outcome.code).as(outcome.err).isEqualTo(2);
-        assertThat(outcome.err.lines()).hasSize(1);
-        return outcome.err.strip();
     }
 
     private Process muser(String... arguments) throws IOException {
