@@ -28,8 +28,14 @@ final class DirtyBits {
     private static final int USED = 0;
     private static final int OVERFLOW = 8;
     private static final int NUMBERS = 4096;
-    private static final int RECENT = 256;
+    private static final int RECENT = 64;
     private static final int NOT_FOUND = -1;
+
+    /** So many marks in vain pay for a look at what need not be marked. */
+    private static final int LOOK_AFTER = 1024;
+
+    /** How many words it has each way: of 1 GiB, by pages of 4096. */
+    private static final int LOOK_WORDS = 4096;
 
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -48,28 +54,29 @@ final class DirtyBits {
 
     private int[] chunks = new int[64];
 
-    /**
-     * Pages that are marked, each where its low bits say: most writes go where others have gone a
-     * short while ago, and need no more than a look here.
-     */
-    private final long[] recent = new long[RECENT];
+    // numbers of chunks, each where its low bits say, and where the chunk is
+    private final long[] recentNumbers = new long[RECENT];
+    private final long[] recentAt = new long[RECENT];
 
-    private long recentNumber = -1;
-    private long recentAt;
+    private final MarkedRun marked;
+    private int inVain;
 
     /**
      * @param memory of {@link #bytesFor} bytes
      * @param limit how many chunks there can be
      * @param shift the page size is 2 to the power of this, 0 to 12
      * @param fresh whether nothing is marked, whatever the memory says
+     * @param marked is kept as what needs no mark here
      */
-    DirtyBits(LogMemory memory, int limit, int shift, boolean fresh) {
+    DirtyBits(LogMemory memory, int limit, int shift, boolean fresh, MarkedRun marked) {
         this.memory = memory;
         this.limit = limit;
         this.shift = shift;
+        this.marked = marked;
         bytes = memory.bytes();
         chunksAt = chunksAt(limit);
-        forgetRecent();
+        Arrays.fill(recentNumbers, NOT_FOUND);
+        marked.clear();
         if (fresh) {
             bytes.set(LONG, USED, 0);
             bytes.set(LONG, OVERFLOW, 0);
@@ -131,36 +138,67 @@ final class DirtyBits {
     void mark(long iova, long length) {
         long first = iova >>> shift;
         long last = (iova + length - 1) >>> shift;
-        if (first != last) {
-            markAll(first, last);
-        } else if (recent[(int) first & (RECENT - 1)] != first) {
-            markOne(first);
+        if (first == last ? markOne(first) : markAll(first, last)) {
+            // what is announced here may not be written before
+            VarHandle.storeStoreFence();
+        } else if (++inVain == LOOK_AFTER) {
+            inVain = 0;
+            look(first);
         }
     }
 
-    private void markOne(long page) {
-        long number = page >>> PAGES_SHIFT;
-        if (number != recentNumber && !select(number)) {
-            return;
-        }
-        recent[(int) page & (RECENT - 1)] = page;
-        set(recentAt + ((page >>> 3) & (CHUNK_BYTES - 8)), 1L << page);
-        // what is announced here may not be written before
-        VarHandle.storeStoreFence();
+    /** Returns whether it was not marked before. */
+    private boolean markOne(long page) {
+        long chunkAt = chunkAt(page >>> PAGES_SHIFT);
+        return chunkAt >= 0 && set(chunkAt + wordOf(page), 1L << page);
     }
 
-    private void markAll(long first, long last) {
+    /** Returns whether not all were marked before. */
+    private boolean markAll(long first, long last) {
+        boolean changed = false;
         for (long number = first >>> PAGES_SHIFT; number <= last >>> PAGES_SHIFT; number++) {
-            if (number != recentNumber && !select(number)) {
-                return; // there is no room for the others either
+            long chunkAt = chunkAt(number);
+            if (chunkAt < 0) {
+                break; // there is no room for the others either
             }
             int from = number == first >>> PAGES_SHIFT ? inChunk(first) : 0;
             int to = number == last >>> PAGES_SHIFT ? inChunk(last) : WORDS * 64 - 1;
             for (int word = from >>> 6; word <= to >>> 6; word++) {
-                set(recentAt + word * 8L, mask(word, from, to));
+                changed |= set(chunkAt + word * 8L, mask(word, from, to));
             }
         }
-        VarHandle.storeStoreFence();
+        return changed;
+    }
+
+    /** Where in its chunk the word of a page is. */
+    private static long wordOf(long page) {
+        return (page >>> 3) & (CHUNK_BYTES - 8);
+    }
+
+    /**
+     * Looks how far what is marked reaches from a page on, both ways: there no mark is needed until
+     * something is forgotten.
+     */
+    private void look(long page) {
+        long end = page;
+        for (int i = 0, n = 1; n != 0 && (i == 0 || (end & 63) == 0) && i < LOOK_WORDS; i++) {
+            n = Long.numberOfTrailingZeros(~(marks(end) >>> end));
+            end += n;
+        }
+        long before = page;
+        for (int i = 0, n = 1; n != 0 && (i == 0 || (before & 63) == 63) && i < LOOK_WORDS; i++) {
+            n = Long.numberOfLeadingZeros(~(marks(before) << ~before));
+            before -= n;
+        }
+        if (end != page) { // else there was no room for a mark
+            marked.grow((before + 1) << shift, (end << shift) - 1);
+        }
+    }
+
+    /** Returns the word that has a page. */
+    private long marks(long page) {
+        int chunk = find(page >>> PAGES_SHIFT);
+        return chunk < 0 ? 0 : bytes.get(LONG, wordAt(chunk, 0) + wordOf(page));
     }
 
     static int inChunk(long page) {
@@ -173,26 +211,35 @@ final class DirtyBits {
         return word == to >>> 6 ? low & (-1L >>> (63 - to)) : low;
     }
 
-    private void set(long at, long mask) {
+    /** Returns whether something was not set before. */
+    private boolean set(long at, long mask) {
         long before = bytes.get(LONG, at);
-        if ((before & mask) != mask) {
-            memory.beforeNow();
-            bytes.set(LONG, at, before | mask);
+        long after = before | mask;
+        if (after == before) {
+            return false;
         }
+        memory.beforeNow();
+        bytes.set(LONG, at, after);
+        return true;
     }
 
-    /** Makes that chunk the recent one; returns false when there is no room for it. */
-    private boolean select(long number) {
+    /** Returns where the chunk of that number is, or a negative number: there is no room for it. */
+    private long chunkAt(long number) {
+        int slot = (int) number & (RECENT - 1);
+        return recentNumbers[slot] == number ? recentAt[slot] : select(number, slot);
+    }
+
+    private long select(long number, int slot) {
         int chunk = find(number);
         if (chunk < 0) {
             chunk = make(number);
         }
         if (chunk < 0) {
-            return false;
+            return NOT_FOUND;
         }
-        recentNumber = number;
-        recentAt = wordAt(chunk, 0);
-        return true;
+        recentNumbers[slot] = number;
+        recentAt[slot] = wordAt(chunk, 0);
+        return recentAt[slot];
     }
 
     private int make(long number) {
@@ -243,7 +290,7 @@ final class DirtyBits {
 
     /** Forgets pages {@code from} to {@code to} of a chunk, counted from its start. */
     void forget(int chunk, int from, int to) {
-        forgetRecent();
+        marked.clear();
         int first = from >>> 6;
         int last = to >>> 6;
         int saved = first; // what is zero needs no undoing
@@ -258,12 +305,6 @@ final class DirtyBits {
                 }
                 bytes.set(LONG, at, after);
             }
-        }
-    }
-
-    private void forgetRecent() {
-        for (int i = 0; i < RECENT; i++) {
-            recent[i] = i ^ 1; // whose place is not here
         }
     }
 

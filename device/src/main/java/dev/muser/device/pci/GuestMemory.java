@@ -67,6 +67,8 @@ public final class GuestMemory {
     /** Where writes are marked; null when they are not logged. */
     private @Nullable DirtyBits dirty;
 
+    private final MarkedRun marked = new MarkedRun();
+
     /** Of a device that stands still. */
     private final Queue<Runnable> waiting = new ArrayDeque<>();
 
@@ -102,10 +104,24 @@ public final class GuestMemory {
     /** From now on writes are marked there; null for nowhere. */
     void logTo(@Nullable DirtyBits bits) {
         dirty = bits;
+        if (bits == null) {
+            marked.setAll();
+        }
+    }
+
+    /** What need not be marked. */
+    MarkedRun marked() {
+        return marked;
     }
 
     /** Hot. Notes that the device is about to write; the range is not empty, and mapped. */
     void mark(long iova, long length) {
+        if (!marked.has(iova, length)) {
+            markInLog(iova, length);
+        }
+    }
+
+    private void markInLog(long iova, long length) {
         var bits = dirty;
         if (bits != null) {
             bits.mark(iova, length);

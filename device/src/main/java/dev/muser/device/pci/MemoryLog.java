@@ -92,7 +92,7 @@ final class MemoryLog implements DirtyLog {
     private void use(LogMemory newMemory, boolean fresh) {
         int shift = Math.min(LARGEST_SHIFT, Long.numberOfTrailingZeros(pageSize));
         bitsMemory = newMemory;
-        bits = new DirtyBits(newMemory, limit, shift, fresh);
+        bits = new DirtyBits(newMemory, limit, shift, fresh, memory.marked());
         memory.logTo(bits);
     }
 

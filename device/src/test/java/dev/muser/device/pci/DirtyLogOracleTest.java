@@ -45,12 +45,13 @@ class DirtyLogOracleTest extends GuestMemoryFixture {
         try {
             int reported = 0;
             for (int step = 0; step < 20_000; step++) {
-                switch (random.nextInt(12)) {
+                switch (random.nextInt(14)) {
                     case 0 -> map(random, files);
                     case 1 -> unmap(random);
                     case 2 -> startOrStop(random);
                     case 3 -> transfer(random);
                     case 4, 5, 6 -> reported += report(random, step);
+                    case 7 -> writeAgainAndAgain(random);
                     default -> write(random);
                 }
             }
@@ -173,6 +174,17 @@ class DirtyLogOracleTest extends GuestMemoryFixture {
             }
         } else {
             transfers.remove(random.nextInt(transfers.size())).list.endWrites();
+        }
+    }
+
+    /** So often that a run of pages becomes known that need no mark. */
+    private void writeAgainAndAgain(Random random) {
+        int iova = random.nextInt(SPACE - 64);
+        if (shared.get(iova) && log.isOn()) {
+            for (int i = 0; i < 1100; i++) {
+                memory.writeNow(iova, buffer, 0, 1);
+            }
+            wrote(iova, 1);
         }
     }
 
