@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -22,13 +23,12 @@ final class NvmeQueues {
     static final int COMPLETION = 16;
 
     /** Where the queues are, a page each: nothing that the fuzzer makes up is there. */
-    private static final long SUBMISSION = 0x28_0000;
+    static final long BEGIN = 0x28_0000;
 
-    static final long BEGIN = 0x20_0000;
+    private static final long SUBMISSION = BEGIN;
+    private static final long COMPLETIONS = BEGIN + 0x1000L * COUNT;
 
-    static final long END = 0x30_0000;
-
-    private static final long COMPLETIONS = BEGIN;
+    static final long END = COMPLETIONS + 0x1000L * COUNT;
 
     private final int[] next = new int[COUNT];
     private final int[] tails = new int[COUNT];
@@ -42,6 +42,10 @@ final class NvmeQueues {
 
     private final Map<Integer, Integer> makesSubmissions = new HashMap<>();
 
+    /** Where the queues are if the driver shares them, from {@link #BEGIN} to {@link #END}. */
+    private @Nullable MemorySegment shared;
+
+    private byte @Nullable [] before;
     private boolean known;
     private int lastStatus;
     private int lastCommand = -1;
@@ -68,7 +72,26 @@ final class NvmeQueues {
 
     /** Makes an address one that is not a queue's. */
     static long elsewhere(long address) {
-        return address >= COMPLETIONS && address < END ? address + END : address;
+        return address >= BEGIN && address < END ? address + END : address;
+    }
+
+    /** From now on the queues are there; null: the controller has to ask. */
+    void share(@Nullable MemorySegment memory) {
+        known = false;
+        shared = memory;
+    }
+
+    boolean isShared() {
+        return shared != null;
+    }
+
+    /** Returns an entry of a submission queue that is shared. */
+    MemorySegment submission(int queue, int slot) {
+        return at(submissions(queue) + (long) COMMAND * slot, COMMAND);
+    }
+
+    private MemorySegment at(long iova, int length) {
+        return Objects.requireNonNull(shared).asSlice(iova - BEGIN, length);
     }
 
     /** The controller is enabled, with the admin queues where they belong. */
@@ -87,12 +110,27 @@ final class NvmeQueues {
         known = false;
     }
 
+    /** The controller is not ready: what is shared stays as it is now. */
+    void ended() {
+        before = shared == null ? null : shared.toArray(ValueLayout.JAVA_BYTE);
+    }
+
+    boolean isUnchanged() {
+        var memory = shared;
+        return before == null
+                || memory == null
+                || memory.mismatch(MemorySegment.ofArray(before)) < 0;
+    }
+
     boolean isKnown() {
         return known;
     }
 
     private void forgetCompletions(int queue) {
         next[queue] = 0;
+        if (shared != null) {
+            at(completions(queue), 0x1000).fill((byte) 0); // no entry has the phase of a new one
+        }
     }
 
     private void forgetSubmissions(int queue) {
@@ -104,6 +142,41 @@ final class NvmeQueues {
     int ring(int queue, int entries) {
         tails[queue] = (tails[queue] + entries) % ENTRIES;
         return tails[queue];
+    }
+
+    /** Returns how many more commands it may put into a queue, so that none is overwritten. */
+    int room(int queue) {
+        int taken = underWay.get(queue).values().stream().mapToInt(Integer::intValue).sum();
+        return Math.max(0, ENTRIES - 1 - taken);
+    }
+
+    int tail(int queue) {
+        return tails[queue];
+    }
+
+    /** Looks for new entries in completion queues that are shared. */
+    void poll() {
+        for (int queue = 0; queue < COUNT; queue++) {
+            while (shared != null && known && hasNew(queue)) {
+                long iova = nextCompletion(queue);
+                var entry = new byte[COMPLETION];
+                written(iova, MemorySegment.ofArray(entry).copyFrom(at(iova, COMPLETION)));
+            }
+        }
+    }
+
+    private boolean hasNew(int queue) {
+        var entry = at(nextCompletion(queue), COMPLETION);
+        int status = entry.get(ValueLayout.JAVA_INT_UNALIGNED, 12);
+        return (status >>> 16 & 1) == newPhase(queue);
+    }
+
+    private long nextCompletion(int queue) {
+        return completions(queue) + (long) COMPLETION * (next[queue] % ENTRIES);
+    }
+
+    private int newPhase(int queue) {
+        return next[queue] / ENTRIES % 2 == 0 ? 1 : 0;
     }
 
     /** Returns where the driver would put the head of a completion queue that it has read. */
@@ -138,9 +211,8 @@ final class NvmeQueues {
                 "completion queue %d: entry %d, and %d is next"
                         .formatted(queue, slot, next[queue] % ENTRIES));
         int status = bytes.get(ValueLayout.JAVA_INT_UNALIGNED, 12);
-        int phase = next[queue] / ENTRIES % 2 == 0 ? 1 : 0;
         Finding.unless(
-                (status >>> 16 & 1) == phase,
+                (status >>> 16 & 1) == newPhase(queue),
                 "completion queue %d: entry %d has the old phase".formatted(queue, slot));
         next[queue]++;
         completed(

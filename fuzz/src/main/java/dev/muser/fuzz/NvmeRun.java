@@ -8,7 +8,8 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * One life of a controller whose driver has queues where they belong, and in them whatever the
- * bytes say, decided when the controller fetches it.
+ * bytes say: decided when the controller fetches it, or, of queues that are shared, when it is told
+ * of it, and changed later.
  */
 final class NvmeRun extends DeviceRun {
     private static final int CC = 0x14;
@@ -33,13 +34,18 @@ final class NvmeRun extends DeviceRun {
     /** An identifier that no other command has. */
     private static final int LAST = 0xfffe;
 
-    private final NvmeQueues queues = new NvmeQueues();
+    /** What another processor may change in a command of the admin queue: no identifiers. */
+    private static final int[] ADMIN_WORDS = {1, 6, 7, 8, 9};
+
+    private final NvmeTarget own;
+    final NvmeQueues queues = new NvmeQueues();
 
     /** The next command is the one that must succeed. */
     private boolean identifying;
 
     NvmeRun(NvmeTarget target, Input input) {
         super(target, input);
+        own = target;
     }
 
     @Override
@@ -62,6 +68,8 @@ final class NvmeRun extends DeviceRun {
             case 14 -> {
                 if ((choice & 15) == 0) {
                     enable();
+                } else if ((choice & 15) == 15) {
+                    moveQueues();
                 } else {
                     ring(0, choice & 3);
                 }
@@ -70,9 +78,14 @@ final class NvmeRun extends DeviceRun {
                 if ((choice & 15) == 13) {
                     queues.lost(); // what a migration brings are other queues
                 }
-                super.step(choice);
+                if (choice == 0xff && queues.isShared()) {
+                    changeCommand();
+                } else {
+                    super.step(choice);
+                }
             }
         }
+        queues.poll();
         checkStatus();
     }
 
@@ -92,8 +105,34 @@ final class NvmeRun extends DeviceRun {
     @Override
     void attach() {
         super.attach();
+        mapQueues(queues.isShared());
+    }
+
+    private void mapQueues(boolean shared) {
         device.mapDma(
-                NvmeQueues.BEGIN, NvmeQueues.END - NvmeQueues.BEGIN, DmaAccess.READ_WRITE, null, 0);
+                NvmeQueues.BEGIN,
+                NvmeQueues.END - NvmeQueues.BEGIN,
+                DmaAccess.READ_WRITE,
+                shared ? own.queues().duplicate() : null,
+                0);
+    }
+
+    /** The driver begins anew with queues that are shared, or are no longer. */
+    private void moveQueues() {
+        boolean shared = !queues.isShared();
+        device.unmapDma(NvmeQueues.BEGIN, NvmeQueues.END - NvmeQueues.BEGIN);
+        queues.share(shared ? own.queueMemory() : null);
+        mapQueues(shared);
+        enable();
+    }
+
+    /** Another processor of the driver changes a command while the controller may fetch it. */
+    private void changeCommand() {
+        int queue = input.u8() % NvmeQueues.COUNT;
+        int which = input.u8();
+        var entry = queues.submission(queue, which & 15);
+        int word = queue == 0 ? ADMIN_WORDS[input.u8() % 5] : 1 + input.u8() % 15;
+        set(entry, word, (int) NvmeQueues.elsewhere(input.value() & 0xffff_ffffL));
     }
 
     @Override
@@ -115,7 +154,9 @@ final class NvmeRun extends DeviceRun {
             memory.answer(0, input);
         }
         Finding.unless(memory.writesUnderWay() == 0, "it still writes to memory, and is not ready");
+        queues.ended();
         settle();
+        Finding.unless(queues.isUnchanged(), "it has written to a queue after it was not ready");
         write(0, AQA, 4, (NvmeQueues.ENTRIES - 1) << 16 | (NvmeQueues.ENTRIES - 1));
         super.write(0, ASQ, 8, NvmeQueues.submissions(0));
         super.write(0, ACQ, 8, NvmeQueues.completions(0));
@@ -142,17 +183,31 @@ final class NvmeRun extends DeviceRun {
     }
 
     private void ring(int queue, int entries) {
-        super.write(0, DOORBELLS + 8L * queue, 4, queues.ring(queue, entries));
+        int n = queues.isShared() ? put(queue, entries) : entries;
+        super.write(0, DOORBELLS + 8L * queue, 4, queues.ring(queue, n));
+    }
+
+    /** Puts commands into a queue that is shared, as many as there is room for. */
+    private int put(int queue, int entries) {
+        queues.poll();
+        int n = Math.min(entries, queues.room(queue));
+        for (int i = 0; i < n; i++) {
+            var entry = queues.submission(queue, (queues.tail(queue) + i) % NvmeQueues.ENTRIES);
+            command(queue, entry);
+            queues.fetched(queue, entry);
+        }
+        return n;
     }
 
     private void release(int queue) {
+        queues.poll();
         super.write(0, DOORBELLS + 8L * queue + 4, 4, queues.head(queue));
     }
 
     @Override
     public boolean fill(long iova, MemorySegment into) {
         int queue = NvmeQueues.submissionQueueAt(iova);
-        if (queue < 0 || !queues.isKnown()) {
+        if (queue < 0 || !queues.isKnown() || queues.isShared()) {
             return false;
         }
         for (long at = 0; at + NvmeQueues.COMMAND <= into.byteSize(); at += NvmeQueues.COMMAND) {
@@ -164,14 +219,16 @@ final class NvmeRun extends DeviceRun {
     @Override
     public void read(long iova, MemorySegment bytes) {
         int queue = NvmeQueues.submissionQueueAt(iova);
-        if (queue >= 0 && queues.isKnown()) {
+        if (queue >= 0 && queues.isKnown() && !queues.isShared()) {
             queues.fetched(queue, bytes);
         }
     }
 
     @Override
     public void written(long iova, MemorySegment bytes) {
-        queues.written(iova, bytes);
+        if (!queues.isShared()) {
+            queues.written(iova, bytes);
+        }
     }
 
     @Override
@@ -193,7 +250,7 @@ final class NvmeRun extends DeviceRun {
         int opcode = input.u8();
         int id = input.u8();
         if (queue == 0 && opcode >= 0xe0) {
-            create(1 + (opcode & 3), (opcode & 4) != 0, id, entry);
+            create(1 + (opcode & 3), (opcode & 4) != 0, (opcode & 8) != 0, id, entry);
             return;
         }
         int flags = input.u8();
@@ -215,14 +272,16 @@ final class NvmeRun extends DeviceRun {
         set(entry, word + 1, (int) (value >>> 32));
     }
 
-    /** Makes a queue where it belongs. */
-    private void create(int queue, boolean completions, int id, MemorySegment entry) {
+    /** Makes a queue where it belongs; a vector of its own is refused as long as there is one. */
+    private void create(
+            int queue, boolean completions, boolean ownVector, int id, MemorySegment entry) {
+        int vector = ownVector ? queue : 0;
         queues.makes(queue, completions, id);
         long at = completions ? NvmeQueues.completions(queue) : NvmeQueues.submissions(queue);
         set(entry, 0, (completions ? CREATE_COMPLETIONS : CREATE_SUBMISSIONS) | id << 16);
         set(entry, 6, (int) at);
         set(entry, 10, (NvmeQueues.ENTRIES - 1) << 16 | queue);
-        set(entry, 11, completions ? queue << 16 | 3 : queue << 16 | 1);
+        set(entry, 11, completions ? vector << 16 | 3 : queue << 16 | 1);
     }
 
     private static void set(MemorySegment entry, int word, int value) {
@@ -239,6 +298,7 @@ final class NvmeRun extends DeviceRun {
         for (int i = 0; i < PATIENCE && !queues.hasSucceeded(LAST); i++) {
             turn(1);
             memory.answer(0, input);
+            queues.poll();
         }
         Finding.unless(queues.hasSucceeded(LAST), "it does not identify itself any more");
     }

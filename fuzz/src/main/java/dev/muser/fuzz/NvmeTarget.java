@@ -5,13 +5,27 @@ import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
 import dev.muser.devices.nvme.NvmeOptions;
 import dev.muser.devices.storage.MemoryStorage;
+import dev.muser.linux.Fd;
+import dev.muser.linux.Mapping;
+import dev.muser.linux.MemoryFile;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** An NVMe controller with two small namespaces. */
 final class NvmeTarget extends DeviceTarget {
     static final String SERIAL = "FUZZED";
 
+    /** What a driver may have its queues in. */
+    private final Fd queues;
+
+    private final Mapping mapping;
+
     NvmeTarget() {
+        long size = NvmeQueues.END - NvmeQueues.BEGIN;
+        var file = MemoryFile.create("muser-fuzz-queues", size);
+        MemoryFile.seal(file, MemoryFile.SEAL_SHRINK);
+        queues = file;
+        mapping = Mapping.shared(file, 0, size, Mapping.Access.READ_WRITE);
         super(ctx ->
                 new Nvme(
                         ctx,
@@ -32,5 +46,20 @@ final class NvmeTarget extends DeviceTarget {
     @Override
     DeviceRun start(Input input) {
         return new NvmeRun(this, input);
+    }
+
+    Fd queues() {
+        return queues;
+    }
+
+    MemorySegment queueMemory() {
+        return mapping.segment();
+    }
+
+    @Override
+    public void close() {
+        super.close();
+        mapping.close();
+        queues.close();
     }
 }
