@@ -14,10 +14,12 @@ final class Arbiter {
     private static final int MOST_URGENT = 16;
 
     private final Processor processor;
+    private final Fetcher fetcher;
+    private final Publisher publisher;
     private boolean weighted;
 
     /** Most commands of a queue in its turn. */
-    private int burst = Processor.BATCH;
+    private int burst = Fetcher.BATCH;
 
     /** Bursts of a class in a round, by priority. */
     private final int[] weights = {MOST_URGENT, 1, 1, 1};
@@ -28,8 +30,10 @@ final class Arbiter {
     /** Where the next round begins, so that the first queues have no advantage. */
     private int start;
 
-    Arbiter(Processor processor) {
+    Arbiter(Processor processor, Fetcher fetcher, Publisher publisher) {
         this.processor = processor;
+        this.fetcher = fetcher;
+        this.publisher = publisher;
     }
 
     void weighted(boolean on) {
@@ -39,7 +43,7 @@ final class Arbiter {
     /** Takes the value of the Arbitration feature (5.21.1.1). */
     void configure(int feature) {
         int limit = feature & 7;
-        burst = limit == NO_LIMIT ? Processor.BATCH : Math.min(1 << limit, Processor.BATCH);
+        burst = limit == NO_LIMIT ? Fetcher.BATCH : Math.min(1 << limit, Fetcher.BATCH);
         weights[LOW] = (feature >>> 8 & 0xff) + 1;
         weights[2] = (feature >>> 16 & 0xff) + 1;
         weights[HIGH] = (feature >>> 24 & 0xff) + 1;
@@ -47,7 +51,7 @@ final class Arbiter {
 
     void reset() {
         weighted = false;
-        burst = Processor.BATCH;
+        burst = Fetcher.BATCH;
         for (int priority = HIGH; priority <= LOW; priority++) {
             weights[priority] = 1;
         }
@@ -59,7 +63,7 @@ final class Arbiter {
         if (n == 0) {
             return false;
         }
-        boolean any = processor.serve(queues.submissionAt(0), Processor.BATCH) > 0;
+        boolean any = fetcher.serve(queues.submissionAt(0), Fetcher.BATCH) > 0;
         if (weighted) {
             return weightedRound(queues) || any;
         }
@@ -70,7 +74,7 @@ final class Arbiter {
             if (at >= queues.submissionCount()) {
                 at = 1;
             }
-            any |= processor.serve(queues.submissionAt(at), burst) > 0;
+            any |= fetcher.serve(queues.submissionAt(at), burst) > 0;
             if (processor.isSpent()) {
                 start = at; // the next round begins behind it
                 break;
@@ -100,7 +104,7 @@ final class Arbiter {
                 at = at < queues.submissionCount() ? at : 1;
                 var queue = queues.submissionAt(at);
                 int most = Math.min(burst, left);
-                int n = queue.priority == priority ? processor.serve(queue, most) : 0;
+                int n = queue.priority == priority ? fetcher.serve(queue, most) : 0;
                 if (n > 0) {
                     left -= n;
                     worked = true;
@@ -108,7 +112,7 @@ final class Arbiter {
                 }
             }
             if (priority == URGENT && worked) {
-                processor.publish();
+                publisher.publish();
             }
             any |= worked;
         }

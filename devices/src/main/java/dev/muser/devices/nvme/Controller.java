@@ -299,7 +299,7 @@ final class Controller implements Registers.Effects {
             exists = completions != null;
             if (completions != null) {
                 // where there is a line, the driver's interrupt controller may look at it next
-                processor.observe(completions);
+                processor.publisher().observe(completions);
             }
         }
         if (!exists && registers.isReady()) {

@@ -347,7 +347,7 @@ final class NvmCommands {
 
     /** The comparison was right: the write follows, with the namespace still for it alone. */
     private void goOnWithSecond(Command compared) {
-        processor.noteOutcomes(); // some of them it may have seen
+        processor.publisher().noteOutcomes(); // some of them it may have seen
         processor.inFlight().compared(compared.slot); // it would not be right any more afterwards
         processor.inFlight().step();
         var write = Objects.requireNonNull(compared.second);
@@ -365,7 +365,7 @@ final class NvmCommands {
         processor.inFlight().step();
         processor.finish(compared, Status.SUCCESS);
         processor.finish(written, status);
-        processor.noteOutcomes(); // others may follow at once, and see it
+        processor.publisher().noteOutcomes(); // others may follow at once, and see it
         goOn(namespace);
     }
 

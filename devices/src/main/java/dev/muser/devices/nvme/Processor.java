@@ -3,17 +3,12 @@ package dev.muser.devices.nvme;
 import dev.muser.device.EventLoop;
 import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Objects;
 
 /**
- * The hot path of a controller: from doorbells to commands, from commands to completions.
+ * The hot path of a controller: its turns, and what becomes of commands in them.
  *
- * <p>A turn fetches at most a batch of each queue, so that queues share fairly, copies its entries
- * once, starts them, and then writes all completions that are due. Owned by the loop's thread.
+ * <p>A turn fetches at most a batch of each queue, so that queues share fairly, starts what it has
+ * fetched, and then writes all completions that are due. Owned by the loop's thread.
  */
 final class Processor {
     /** Most data bytes of one command: 1 MiB. As a power of two of 4 KiB pages: MDTS. */
@@ -29,12 +24,8 @@ final class Processor {
 
     private static final long LEAST_COST = 4096;
 
-    /** Most entries that are fetched from one queue in a turn. */
-    static final int BATCH = 32;
-
     private final Controller controller;
     private final EventLoop loop;
-    private final GuestMemory memory;
     private final Doorbells doorbells;
     private final Namespaces namespaces;
     private final DeviceState state;
@@ -48,11 +39,10 @@ final class Processor {
     private final CompletionSignals signals;
     private final Attention attention;
     private final Drain drain;
-    private final Arbiter arbiter = new Arbiter(this);
+    private final Fetcher fetcher;
+    private final Publisher publisher;
+    private final Arbiter arbiter;
     private final Postponed postponed = new Postponed();
-
-    /** Queues that are no more, with completions on their way by message. */
-    private final List<CompletionQueue> leaving = new ArrayList<>();
 
     /** The controller is to stand still: nothing new begins. */
     private boolean quiescing;
@@ -62,12 +52,6 @@ final class Processor {
 
     /** Bytes that may still be moved in this turn. */
     private long budget;
-
-    /** Of the entries that are being started. */
-    private final int[] slots = new int[BATCH];
-
-    private final MemorySegment entries =
-            Arena.ofAuto().allocate((long) BATCH * Command.ENTRY, Command.ENTRY);
 
     Processor(
             Controller controller,
@@ -80,17 +64,19 @@ final class Processor {
             NvmeOptions options) {
         this.controller = controller;
         this.loop = loop;
-        this.memory = memory;
         this.doorbells = doorbells;
         this.namespaces = namespaces;
         this.signals = signals;
         this.state = state;
         inFlight = new InFlight(state);
         queues = new QueueTable(state, memory, inFlight, this::arrived);
-        restart = new Restart(this, queues, inFlight);
         pool = new CommandPool(this, memory);
         drain = new Drain(pool);
+        fetcher = new Fetcher(controller, this, memory, doorbells, queues, inFlight, pool, state);
+        publisher = new Publisher(controller, this, memory, doorbells, queues, signals, state);
+        arbiter = new Arbiter(this, fetcher, publisher);
         nvm = new NvmCommands(this, namespaces, memory, buffers);
+        restart = new Restart(this, queues, inFlight, pool, nvm, state);
         admin = new AdminCommands(controller, this, queues, namespaces, memory, state, options);
         attention =
                 new Attention(this, loop, doorbells, queues, namespaces, signals, state, options);
@@ -109,7 +95,7 @@ final class Processor {
     /** Begins where a process before this one has stopped. */
     void restored() {
         for (int i = 0; i < queues.completionCount(); i++) {
-            observe(queues.completionAt(i));
+            publisher.observe(queues.completionAt(i));
         }
         signals.tellAll();
         wake();
@@ -134,6 +120,10 @@ final class Processor {
 
     AdminCommands admin() {
         return admin;
+    }
+
+    Publisher publisher() {
+        return publisher;
     }
 
     Arbiter arbiter() {
@@ -172,7 +162,7 @@ final class Processor {
         state.commit(); // queues must be there for good before anything is fetched from them
         worked |= !quiescing && (restart.isOver() ? arbiter.round(queues) : restart.run());
         worked |= namespaces.kick();
-        worked |= publish();
+        worked |= publisher.publish();
         namespaces.noteCounters();
         controller.progressed();
         return worked;
@@ -196,7 +186,26 @@ final class Processor {
 
     /** Hot. Counts work that this turn has done, in bytes. */
     void spend(long bytes) {
-        budget -= Math.max(bytes, LEAST_COST);
+        budget -= cost(bytes);
+    }
+
+    /** Hot. Returns how many commands of such a cost this turn may still begin. */
+    long affordable(long cost) {
+        return budget / cost;
+    }
+
+    /** Hot. Returns what a command costs that moves so many bytes. */
+    static long cost(long bytes) {
+        return Math.max(bytes, LEAST_COST);
+    }
+
+    /** Hot. Begins what a command asks for. */
+    void execute(Command c) {
+        if (c.queue().id == 0) {
+            admin.execute(c);
+        } else {
+            nvm.execute(c);
+        }
     }
 
     /**
@@ -209,140 +218,6 @@ final class Processor {
         } else {
             then.run(c, 0);
         }
-    }
-
-    /** Hot. Fetches and starts up to {@code most} commands; returns how many. */
-    int serve(SubmissionQueue queue, int most) {
-        long tail = doorbells.tail(queue.id);
-        if (tail == queue.head || isSpent() || queue.closing || queue.fetching != 0) {
-            return 0;
-        }
-        if (tail < 0 || tail >= queue.size) {
-            refuseTail(queue, tail);
-            return 0;
-        }
-        int n = Math.min(queue.available((int) tail), Math.min(most, BATCH));
-        n = Math.min(n, queue.size - queue.head);
-        n = (int) Math.min(n, Math.max(1, budget / queue.usualCost));
-        n = Math.min(n, Math.min(queue.completions.room(), pool.available()));
-        n = Math.min(n, inFlight.available(queue.id));
-        if (n <= 0) {
-            return 0;
-        }
-        long at = (long) queue.head * Command.ENTRY;
-        int error = queue.window.readNow(at, entries, 0, (long) n * Command.ENTRY);
-        if (error == GuestMemory.BY_MESSAGE) {
-            fetchByMessage(queue, at, n);
-            return n;
-        }
-        if (error != 0) {
-            controller.fail("submission queue %d cannot be read".formatted(queue.id));
-            return 0;
-        }
-        start(queue, entries, n);
-        return n;
-    }
-
-    private void refuseTail(SubmissionQueue queue, long tail) {
-        if (tail < 0) {
-            controller.fail("the doorbell buffer is gone");
-        } else if (queue.refuses(tail)) {
-            admin.events().invalidDoorbellValue();
-        }
-    }
-
-    private void fetchByMessage(SubmissionQueue queue, long at, int n) {
-        var copy = Arena.ofAuto().allocate((long) n * Command.ENTRY, Command.ENTRY);
-        queue.fetching = n;
-        int era = controller.era();
-        memory.read(
-                queue.window.iova() + at,
-                copy,
-                errno -> {
-                    if (era != controller.era() || queues.submission(queue.id) != queue) {
-                        return; // the queue is no more
-                    }
-                    queue.fetching = 0;
-                    if (errno != 0) {
-                        controller.fail("submission queue %d cannot be read".formatted(queue.id));
-                    } else {
-                        start(queue, copy, n);
-                        wake();
-                    }
-                });
-    }
-
-    private void start(SubmissionQueue queue, MemorySegment from, int n) {
-        inFlight.record(queue, from, n, slots);
-        queue.advance(n);
-        state.step();
-        queue.underWay += n;
-        queue.completions.underWay += n;
-        boolean isAdmin = queue.id == 0;
-        int era = controller.era();
-        for (int i = 0; i < n; i++) {
-            var command = pool.take();
-            command.begin(queue, slots[i]);
-            command.decode(from, (long) i * Command.ENTRY);
-            if (isAdmin) {
-                admin.execute(command);
-                if (era != controller.era()) {
-                    return; // it has ended all that was under way
-                }
-            } else {
-                nvm.execute(command);
-                queue.usualCost = Math.max(command.dataLength, LEAST_COST);
-            }
-            spend(command.dataLength);
-            state.step();
-        }
-        if (isAdmin) {
-            state.commit(); // what it has made of queues, before they are used
-            state.step();
-        }
-    }
-
-    /**
-     * Begins a command again that was in flight.
-     *
-     * @param withoutFirst whether it is the second half of an operation whose first half has failed
-     */
-    void begin(int slot, boolean withoutFirst) {
-        var command = take(slot);
-        if (withoutFirst) {
-            finish(command, Status.FAILED_FUSED);
-        } else if (command.queue().id == 0) {
-            admin.execute(command);
-        } else {
-            nvm.execute(command);
-        }
-        spend(command.dataLength);
-        state.step();
-    }
-
-    /**
-     * Goes on with a fused operation whose blocks have been compared.
-     *
-     * @param second where the write is; it may be done already
-     */
-    void beginCompared(int first, int second) {
-        var compared = take(first);
-        if (second < 0 || inFlight.isDone(second)) {
-            finish(compared, Status.SUCCESS);
-        } else {
-            var write = take(second);
-            nvm.goOnWithSecond(compared, write);
-            spend(write.dataLength);
-        }
-        state.step();
-    }
-
-    private Command take(int slot) {
-        var command = pool.take();
-        command.begin(
-                Objects.requireNonNull(queues.submission(inFlight.submissionQueue(slot))), slot);
-        command.decode(inFlight.entries(), InFlight.at(slot));
-        return command;
     }
 
     /** Hot. A command is done: its completion is due, and it can be used for another. */
@@ -378,16 +253,6 @@ final class Processor {
         }
     }
 
-    /** Notes what has become of commands so far: what follows depends on it. */
-    void noteOutcomes() {
-        for (int i = 0; i < queues.completionCount(); i++) {
-            var queue = queues.completionAt(i);
-            if (queue.id != 0) {
-                queue.noteOutcomes();
-            }
-        }
-    }
-
     /** A command waits for an event, maybe for ever: it is not under way meanwhile. */
     void park(Command c) {
         c.queue().underWay--;
@@ -409,53 +274,9 @@ final class Processor {
         controller.progressed();
     }
 
-    /** Hot. Writes what is due, and tells drivers. */
-    boolean publish() {
-        boolean any = false;
-        for (int i = 0; i < queues.completionCount(); i++) {
-            var queue = queues.completionAt(i);
-            if (queue.hasDue()) {
-                observe(queue);
-                if (queues.completionAtOrNull(i) != queue) {
-                    return true; // it has failed
-                }
-                state.commit(); // what these commands have changed
-                state.step();
-                int n = queue.publish(memory);
-                if (n < 0 || queue.hasFailed()) {
-                    controller.fail("completion queue %d cannot be written".formatted(queue.id));
-                    return true;
-                }
-                any |= n > 0;
-            } else if (queue.interrupts && (queue.told || signals.isLine())) {
-                observe(queue);
-            }
-            signals.tell(queue);
-        }
-        return any;
-    }
-
-    /** Hot. Sees how far the driver has got. */
-    void observe(CompletionQueue queue) {
-        long head = doorbells.head(queue.id);
-        if (head == queue.head()) {
-            return;
-        }
-        if (head >= 0 && queue.accepts((int) Math.min(head, Integer.MAX_VALUE))) {
-            queue.head((int) head);
-            state.step();
-            signals.moved(queue);
-        } else if (head < 0) {
-            controller.fail("the doorbell buffer is gone");
-        } else if (queue.refuses(head)) {
-            admin.events().invalidDoorbellValue();
-        }
-    }
-
     /** Whether anything of the driver's is left: commands, completions on their way by message. */
     boolean isClear() {
-        leaving.removeIf(CompletionQueue::haveArrived);
-        return pool.inUse() == 0 && leaving.isEmpty();
+        return publisher.haveArrived() && pool.inUse() == 0;
     }
 
     /** A completion that went by message has arrived. */
@@ -490,12 +311,7 @@ final class Processor {
         admin.reset();
         pool.cancelAll();
         inFlight.clear();
-        for (int i = 0; i < queues.completionCount(); i++) {
-            var queue = queues.completionAt(i);
-            if (!queue.haveArrived()) {
-                leaving.add(queue);
-            }
-        }
+        publisher.leave();
         queues.clear();
         doorbells.reset();
         signals.reset();

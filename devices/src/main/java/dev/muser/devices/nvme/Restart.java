@@ -1,10 +1,12 @@
 package dev.muser.devices.nvme;
 
+import dev.muser.device.pci.DeviceState;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Goes on with the commands that were in flight when a process before this one died: posts what was
@@ -28,6 +30,9 @@ final class Restart {
     private final Processor processor;
     private final QueueTable queues;
     private final InFlight inFlight;
+    private final CommandPool pool;
+    private final NvmCommands nvm;
+    private final DeviceState state;
 
     /** Commands to begin: class, queue, how long they have been fetched, and slot. */
     private long[] waiting = {};
@@ -37,10 +42,19 @@ final class Restart {
     /** Slots of second halves that have begun with their first. */
     private final BitSet begun = new BitSet();
 
-    Restart(Processor processor, QueueTable queues, InFlight inFlight) {
+    Restart(
+            Processor processor,
+            QueueTable queues,
+            InFlight inFlight,
+            CommandPool pool,
+            NvmCommands nvm,
+            DeviceState state) {
         this.processor = processor;
         this.queues = queues;
         this.inFlight = inFlight;
+        this.pool = pool;
+        this.nvm = nvm;
+        this.state = state;
     }
 
     /** Hot. Whether everything of the process before has begun. */
@@ -149,11 +163,50 @@ final class Restart {
             if (partner >= 0) {
                 begun.set(partner);
             }
-            processor.beginCompared(slot, partner);
+            beginCompared(slot, partner);
             return;
         }
         int first = inFlight.fuse(slot) == SECOND ? neighbour(slot, -1) : -1;
-        processor.begin(slot, first >= 0 && inFlight.isDone(first));
+        begin(slot, first >= 0 && inFlight.isDone(first));
+    }
+
+    /**
+     * @param withoutFirst whether it is the second half of an operation whose first half has failed
+     */
+    private void begin(int slot, boolean withoutFirst) {
+        var command = take(slot);
+        if (withoutFirst) {
+            processor.finish(command, Status.FAILED_FUSED);
+        } else {
+            processor.execute(command);
+        }
+        processor.spend(command.dataLength);
+        state.step();
+    }
+
+    /**
+     * Goes on with a fused operation whose blocks have been compared.
+     *
+     * @param second where the write is; it may be done already
+     */
+    private void beginCompared(int first, int second) {
+        var compared = take(first);
+        if (second < 0 || inFlight.isDone(second)) {
+            processor.finish(compared, Status.SUCCESS);
+        } else {
+            var write = take(second);
+            nvm.goOnWithSecond(compared, write);
+            processor.spend(write.dataLength);
+        }
+        state.step();
+    }
+
+    private Command take(int slot) {
+        var command = pool.take();
+        command.begin(
+                Objects.requireNonNull(queues.submission(inFlight.submissionQueue(slot))), slot);
+        command.decode(inFlight.entries(), InFlight.at(slot));
+        return command;
     }
 
     /** Returns the slot of the command so many places further in its queue; -1 when it is over. */
