@@ -2,7 +2,6 @@ package dev.muser.devices.nvme;
 
 import dev.muser.device.ClientKind;
 import dev.muser.device.EventLoop;
-import dev.muser.device.VfioException;
 import dev.muser.device.pci.Bar;
 import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
@@ -10,7 +9,6 @@ import dev.muser.device.pci.Interrupt;
 import dev.muser.device.pci.StateField;
 import dev.muser.device.pci.Width;
 import dev.muser.devices.storage.StorageException;
-import dev.muser.linux.Errno;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,6 +45,8 @@ final class Controller implements Registers.Effects {
     private final NvmeOptions options;
     private final EventLoop loop;
     private final Custody custody;
+    private final Quiescence quiescence;
+    private final NamespaceChanges namespaceChanges;
 
     /** CC as it was when the controller became ready; 0 when it is not. */
     private final StateField enabledConfiguration;
@@ -66,9 +66,6 @@ final class Controller implements Registers.Effects {
     private boolean open;
 
     private boolean closed;
-
-    /** Whether it is to stand still. */
-    private boolean quiescing;
 
     private long lastFailure = System.nanoTime() - LOG_PAUSE;
 
@@ -106,6 +103,8 @@ final class Controller implements Registers.Effects {
         processor =
                 new Processor(this, loop, memory, doorbells, namespaces, signals, state, options);
         shutdown = new Shutdown(state, this, registers, namespaces);
+        quiescence = new Quiescence(processor, namespaces, custody);
+        namespaceChanges = new NamespaceChanges(processor, namespaces, custody, quiescence);
     }
 
     /** Opens the namespaces; called when the device has been declared. */
@@ -154,92 +153,16 @@ final class Controller implements Registers.Effects {
         shutdown.open();
     }
 
-    /** Adds a namespace, and tells the driver; returns its identifier. */
-    int add(NamespaceOptions added) {
-        requireStaying();
-        var namespace = namespaces.add(added);
-        if (namespace.isAttached()) {
-            processor.admin().namespaceChanged(namespace.id);
-        }
-        return namespace.id;
-    }
-
-    /** Removes a namespace, and tells the driver; its storage is closed when it has no requests. */
-    void remove(int id) {
-        requireStaying();
-        var namespace = namespaces.find(id);
-        if (namespace == null) {
-            throw new IllegalArgumentException("there is no namespace %d".formatted(id));
-        }
-        boolean attached = namespace.isAttached();
-        namespaces.remove(namespace);
-        if (attached) {
-            processor.admin().namespaceChanged(namespace.id);
-        }
-        // not at once: it may be the storage itself that says that the last request is over
-        Runnable close = () -> namespaces.closed(namespace);
-        processor.drain().whenQuiet(namespace, null, () -> loop.execute(close));
-        wake();
-    }
-
-    /**
-     * The controller is to stand still, to be migrated. Commands that storages have come back, and
-     * are completed or noted; those that have not begun, or are between two steps, begin again
-     * where the controller goes on.
-     *
-     * <p>What was written is made durable, as the machine that goes on may be another: a later
-     * flush there knows nothing of it.
-     *
-     * @return whether no storage is at work
-     * @throws VfioException when what was written cannot be made durable
-     */
-    boolean quiesce() {
-        quiescing = true;
-        processor.quiesce();
-        if (namespaces.areUnderWay()) {
-            return false;
-        }
-        if (custody.isHere() && namespaces.settle() && namespaces.areUnderWay()) {
-            return false;
-        }
-        var failed = namespaces.unsettled();
-        if (failed != null) {
-            throw new VfioException(
-                    Errno.EIO,
-                    "what was written to %s cannot be made durable: %s"
-                            .formatted(
-                                    failed.description(), Errno.describe(failed.settleFailure())));
-        }
-        return true;
-    }
-
-    /** The controller is copied, and is to stand still soon. */
-    void moveExpected() {
-        if (custody.isHere()) {
-            namespaces.settle();
-        }
-    }
-
     Custody custody() {
         return custody;
     }
 
-    void resume() {
-        quiescing = false;
-        processor.resume();
+    Quiescence quiescence() {
+        return quiescence;
     }
 
-    private void requireStaying() {
-        if (!custody.isHere()) {
-            throw new IllegalStateException(
-                    custody.isExpected()
-                            ? "the disk has not moved in yet: its namespaces cannot change now"
-                            : "the disk has moved away: its namespaces cannot change here");
-        }
-        if (quiescing) {
-            throw new IllegalStateException(
-                    "the controller is being migrated: its namespaces cannot change now");
-        }
+    NamespaceChanges namespaceChanges() {
+        return namespaceChanges;
     }
 
     private QueueTable queues() {

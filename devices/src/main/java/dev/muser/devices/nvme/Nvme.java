@@ -75,7 +75,7 @@ public final class Nvme implements Device {
      * @throws dev.muser.devices.storage.StorageException when its storage does not start
      */
     public int addNamespace(NamespaceOptions options) {
-        return controller.add(options);
+        return controller.namespaceChanges().add(options);
     }
 
     /**
@@ -85,7 +85,7 @@ public final class Nvme implements Device {
      * @throws IllegalArgumentException when there is none of that identifier
      */
     public void removeNamespace(int id) {
-        controller.remove(id);
+        controller.namespaceChanges().remove(id);
     }
 
     /** Returns what it is doing now. On the loop's thread. */
@@ -110,12 +110,12 @@ public final class Nvme implements Device {
 
     @Override
     public boolean quiesce() {
-        return controller.quiesce();
+        return controller.quiescence().begin();
     }
 
     @Override
     public void moveExpected() {
-        controller.moveExpected();
+        controller.quiescence().moveExpected();
     }
 
     @Override
@@ -134,7 +134,7 @@ public final class Nvme implements Device {
 
     @Override
     public void resume() {
-        controller.resume();
+        controller.quiescence().end();
     }
 
     @Override
