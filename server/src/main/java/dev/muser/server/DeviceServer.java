@@ -4,7 +4,6 @@ import dev.muser.device.EventLoop;
 import dev.muser.device.VfioDevice;
 import dev.muser.device.state.DeviceHome;
 import dev.muser.device.state.StateMismatchException;
-import dev.muser.linux.Epoll;
 import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFault;
@@ -28,11 +27,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Any thread may call these methods; the device itself only ever runs on the loop's thread.
  */
 public final class DeviceServer implements AutoCloseable {
-    static final String LISTENER = "listen";
-
-    /** Clients that may wait for their turn. */
-    private static final int BACKLOG = 16;
-
     private final Loop loop;
     private final ServerOptions options;
     private final GuardedLoop guarded;
@@ -41,8 +35,7 @@ public final class DeviceServer implements AutoCloseable {
 
     // the loop's thread only
     private @Nullable VfioDevice device;
-    private @Nullable UnixListener listener;
-    private int listenerToken;
+    private @Nullable Acceptor acceptor;
     private @Nullable Session session;
     private @Nullable Keep keep;
     private boolean closed;
@@ -66,7 +59,10 @@ public final class DeviceServer implements AutoCloseable {
             Path path,
             ServerOptions options) {
         return create(
-                loop, maker, options, server -> server.listen(UnixListener.bind(path, BACKLOG)));
+                loop,
+                maker,
+                options,
+                server -> server.listen(UnixListener.bind(path, Acceptor.BACKLOG)));
     }
 
     /**
@@ -194,10 +190,9 @@ public final class DeviceServer implements AutoCloseable {
             if (current != null) {
                 current.leave();
             }
-            var listening = listener;
-            if (listening != null) {
-                loop.unregister(listening.fd(), listenerToken);
-                listening.fd().close();
+            var accepting = acceptor;
+            if (accepting != null) {
+                accepting.leave();
             }
             guarded.close();
             var kept = keep;
@@ -224,10 +219,9 @@ public final class DeviceServer implements AutoCloseable {
         if (current != null) {
             current.end(new ConnectionLost(reason, 0));
         }
-        var listening = listener;
-        if (listening != null) {
-            loop.unregister(listening.fd(), listenerToken);
-            listening.close();
+        var accepting = acceptor;
+        if (accepting != null) {
+            accepting.close();
         }
         guarded.close();
         try {
@@ -268,42 +262,11 @@ public final class DeviceServer implements AutoCloseable {
         }
         keep = kept;
         device = kept.device();
-        listenKept(path, keeping);
+        listen(KeptListener.open(path, keeping));
         if (home.segment().isRestored()) {
             restore(kept);
         }
         kept.ready();
-    }
-
-    private void listenKept(Path path, Keeping keeping) {
-        var given = keeping.listening();
-        if (given != null) {
-            adopt(given, null);
-            return;
-        }
-        var store = keeping.store();
-        var kept = store.get(LISTENER);
-        if (kept != null) {
-            adopt(kept, path);
-            return;
-        }
-        var bound = UnixListener.bind(path, BACKLOG);
-        try {
-            store.put(LISTENER, bound.fd());
-        } catch (RuntimeException e) {
-            bound.close();
-            throw e;
-        }
-        listen(bound);
-    }
-
-    private void adopt(Fd socket, @Nullable Path path) {
-        try {
-            listen(UnixListener.adopt(socket, path));
-        } catch (RuntimeException e) {
-            socket.close();
-            throw e;
-        }
     }
 
     /** Goes on where a process before this one stopped. */
@@ -350,56 +313,16 @@ public final class DeviceServer implements AutoCloseable {
         shutDown("it could not be started");
     }
 
-    private void listen(UnixListener listening) {
-        try {
-            listenerToken = loop.register(listening.fd(), Epoll.IN, events -> ready(listening));
-        } catch (SyscallException e) {
-            listening.close();
-            throw e;
-        }
-        listener = listening;
+    private void listen(UnixListener listener) {
+        acceptor = new Acceptor(loop, this, logLimit, listener);
     }
 
-    private void ready(UnixListener listening) {
-        try {
-            accept(listening);
-        } catch (Throwable t) {
-            // No memory, or the device does not say what it is. The next client may have more luck.
-            log(Level.ERROR, "cannot serve a client", t);
-            rest(listening);
-        }
-    }
-
-    /** Looks for clients again later, not at once: what was missing is likely to be missing. */
-    private void rest(UnixListener listening) {
-        if (!closed && session == null) {
-            loop.modify(listening.fd(), 0, listenerToken);
-            loop.timer(() -> resume(listening)).arm(100_000_000);
-        }
-    }
-
-    private void accept(UnixListener listening) {
-        UnixSocket client;
-        try {
-            client = listening.accept();
-        } catch (SyscallException e) {
-            // Out of descriptors: the client waits in the queue.
-            log(Level.WARNING, "cannot accept a client: " + e.getMessage(), null);
-            rest(listening);
-            return;
-        }
-        if (client == null) {
-            return;
-        }
-        try {
-            if (isAllowed(client)) {
-                begin(client);
-            } else {
-                client.close();
-            }
-        } catch (RuntimeException | Error e) {
+    /** Serves a client, or refuses it. */
+    void take(UnixSocket client) {
+        if (isAllowed(client)) {
+            begin(client);
+        } else {
             client.close();
-            throw e;
         }
     }
 
@@ -439,8 +362,8 @@ public final class DeviceServer implements AutoCloseable {
             throw e;
         }
         session = fresh;
-        if (listener != null) { // the next client waits in the queue
-            loop.modify(listener.fd(), 0, listenerToken);
+        if (acceptor != null) { // the next client waits in the queue
+            acceptor.pause();
         }
     }
 
@@ -451,20 +374,13 @@ public final class DeviceServer implements AutoCloseable {
                 failure == null ? Level.DEBUG : Level.ERROR,
                 "session over: " + reason.getMessage(),
                 failure);
-        var listening = listener;
         if (closed) {
             return;
         }
-        if (listening != null) {
-            resume(listening);
+        if (acceptor != null) {
+            acceptor.resume();
         } else {
             shutDown(String.valueOf(reason.getMessage()));
-        }
-    }
-
-    private void resume(UnixListener listening) {
-        if (!closed && session == null) {
-            loop.modify(listening.fd(), Epoll.IN, listenerToken);
         }
     }
 
@@ -478,6 +394,11 @@ public final class DeviceServer implements AutoCloseable {
 
     @Nullable Session session() {
         return session;
+    }
+
+    /** Whether a client can be served now. */
+    boolean isFree() {
+        return !closed && session == null;
     }
 
     /** What the device does while it has no client fails for the device alone. */
