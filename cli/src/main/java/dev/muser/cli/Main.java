@@ -82,7 +82,7 @@ public final class Main {
                 return commandLine(
                         CommandSpec.create().name("muser"),
                         List.of(subcommand),
-                        ServeCommand.mayBeOfDisks(arguments));
+                        ServeOptions.mayBeOfDisks(arguments));
             }
         }
         return commandLine();

@@ -10,7 +10,6 @@ import dev.muser.devices.NvmeModel;
 import dev.muser.devices.OptionValues;
 import dev.muser.devices.nvme.NamespaceOptions;
 import dev.muser.devices.nvme.Nvme;
-import dev.muser.devices.storage.ImageFiles;
 import dev.muser.linux.Sandbox;
 import dev.muser.service.DescriptorStore;
 import java.nio.file.Path;
@@ -20,45 +19,115 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ParseResult;
 
-/** Opens the disks of {@code muser serve nvme}. */
-final class ServedDisks {
-    private ServedDisks() {}
+/** The disks of {@code muser serve nvme}. */
+final class ServedDisks implements ServedKind {
+    private final DeviceModel model;
+    private final Map<String, String> settings;
+    private final ParseResult parsed;
+    private final Duration spin;
+    private final boolean neverSleep;
+    private final Broker broker;
+
+    /**
+     * @param settings of the device
+     * @param parsed what {@link DiskOptions} declares
+     * @param spin how long a disk looks for work before it sleeps
+     * @param neverSleep whether it does not
+     * @param broker who opens images
+     */
+    ServedDisks(
+            DeviceModel model,
+            Map<String, String> settings,
+            ParseResult parsed,
+            Duration spin,
+            boolean neverSleep,
+            Broker broker) {
+        this.model = model;
+        this.settings = settings;
+        this.parsed = parsed;
+        this.spin = spin;
+        this.neverSleep = neverSleep;
+        this.broker = broker;
+    }
+
+    @Override
+    public void check() {
+        // what is wrong is said when they are opened
+    }
+
+    @Override
+    public DeviceFactory toLookAt() {
+        var options = NvmeModel.controller(values(), "", List.of());
+        return ctx -> new Nvme(ctx, options);
+    }
+
+    @Override
+    public Sandbox.Needs needs(boolean programs) {
+        var specs = specs();
+        boolean more = !parsed.hasMatchedOption(DiskOptions.NO_CONTROL); // what operators may add
+        return new Sandbox.Needs(
+                more || !ports(specs).isEmpty(),
+                more || specs.stream().anyMatch(DiskSpec::needsRings),
+                programs);
+    }
+
+    @Override
+    public List<Integer> ports() {
+        return parsed.hasMatchedOption(DiskOptions.NO_CONTROL)
+                ? ports(specs())
+                : List.of(); // those that operators may add
+    }
+
+    @Override
+    public void start(
+            ServedDevices devices, @Nullable ServedControls controls, @Nullable UserAccount user) {
+        var process = devices.process();
+        var before = process.predecessor();
+        if (before != null) {
+            before.letEnd(); // images of files wait for it
+        }
+        var paths = devices.paths();
+        var added = new ArrayList<AddedNamespaces>();
+        for (int i = 0; i < Math.max(1, paths.size()); i++) {
+            added.add(new AddedNamespaces(process.store(i), broker));
+        }
+        var names = paths.isEmpty() ? List.of(Path.of("descriptor-" + devices.fd())) : paths;
+        var disks = open(names, added, process::store);
+        try {
+            Confinement.become(user);
+            devices.start(i -> disks.get(i)::make);
+            process.awaitPredecessor();
+            if (controls != null) {
+                controls.listen(disks, added, paths);
+            }
+        } catch (RuntimeException | Error e) {
+            disks.forEach(NvmeDisk::close);
+            throw e;
+        }
+    }
 
     /**
      * Opens one disk for each path.
      *
-     * @param settings of the device
-     * @param parsed what {@link DiskOptions} declares
      * @param paths the sockets', from which disks without a name of their own get one
-     * @param spin how long a disk looks for work before it sleeps
-     * @param neverSleep whether it does not
      * @param added what operators have added to each while it was served by another process
      * @param stores where the storages' descriptors are that outlive the process, by number
-     * @param files who opens images
-     * @throws UserError when that is not possible
      */
-    static List<NvmeDisk> open(
-            DeviceModel model,
-            Map<String, String> settings,
-            ParseResult parsed,
-            List<Path> paths,
-            Duration spin,
-            boolean neverSleep,
-            List<AddedNamespaces> added,
-            IntFunction<DescriptorStore> stores,
-            ImageFiles files) {
-        var specs = specs(settings, parsed);
+    private List<NvmeDisk> open(
+            List<Path> paths, List<AddedNamespaces> added, IntFunction<DescriptorStore> stores) {
+        var specs = specs();
         refuseTwice(specs, paths.size());
-        var values = values(model, settings, parsed);
+        var values = values();
         boolean incoming = parsed.hasMatchedOption(DiskOptions.INCOMING);
         var disks = new ArrayList<NvmeDisk>();
         try {
             for (int i = 0; i < paths.size(); i++) {
                 var owner = paths.get(i).toAbsolutePath().normalize().toString();
-                var namespaces = open(specs, owner, stores.apply(i), added.get(i), files, incoming);
-                disks.add(disk(specs, values, owner, namespaces, spin, neverSleep, incoming));
+                var namespaces = open(specs, owner, stores.apply(i), added.get(i), incoming);
+                disks.add(disk(specs, values, owner, namespaces, incoming));
             }
         } catch (RuntimeException e) {
             disks.forEach(NvmeDisk::close);
@@ -67,8 +136,7 @@ final class ServedDisks {
         return disks;
     }
 
-    private static OptionValues values(
-            DeviceModel model, Map<String, String> settings, ParseResult parsed) {
+    private OptionValues values() {
         var chosen = DiskOptions.controller(parsed);
         settings.forEach(chosen::putIfAbsent);
         try {
@@ -76,32 +144,6 @@ final class ServedDisks {
         } catch (IllegalArgumentException e) {
             throw new UserError(String.valueOf(e.getMessage()));
         }
-    }
-
-    /**
-     * Returns what makes such a disk without any namespace, to look whether it can be gone on with.
-     */
-    static DeviceFactory toLookAt(
-            DeviceModel model, Map<String, String> settings, ParseResult parsed) {
-        var options = NvmeModel.controller(values(model, settings, parsed), "", List.of());
-        return ctx -> new Nvme(ctx, options);
-    }
-
-    /** Returns what a process needs that serves them, with what operators may add. */
-    static Sandbox.Needs needs(Map<String, String> settings, ParseResult parsed, boolean programs) {
-        var specs = specs(settings, parsed);
-        boolean more = !parsed.hasMatchedOption(DiskOptions.NO_CONTROL);
-        return new Sandbox.Needs(
-                more || !ports(specs).isEmpty(),
-                more || specs.stream().anyMatch(DiskSpec::needsRings),
-                programs);
-    }
-
-    /** Returns the TCP ports that they connect to, when operators can add none. */
-    static List<Integer> ports(Map<String, String> settings, ParseResult parsed) {
-        return parsed.hasMatchedOption(DiskOptions.NO_CONTROL)
-                ? ports(specs(settings, parsed))
-                : List.of();
     }
 
     private static List<Integer> ports(List<DiskSpec> specs) {
@@ -112,7 +154,7 @@ final class ServedDisks {
                 .toList();
     }
 
-    private static List<DiskSpec> specs(Map<String, String> settings, ParseResult parsed) {
+    private List<DiskSpec> specs() {
         var first = DiskOptions.first(parsed);
         if (settings.containsKey(NvmeModel.MEMORY)) {
             first.putIfAbsent(DiskKey.MEMORY, settings.get(NvmeModel.MEMORY) + "M");
@@ -136,17 +178,16 @@ final class ServedDisks {
         }
     }
 
-    private static List<NamespaceOptions> open(
+    private List<NamespaceOptions> open(
             List<DiskSpec> specs,
             String owner,
             DescriptorStore store,
             AddedNamespaces added,
-            ImageFiles files,
             boolean incoming) {
         var namespaces = new ArrayList<NamespaceOptions>();
         try {
             for (int i = 0; i < specs.size(); i++) {
-                namespaces.add(specs.get(i).open(owner + " " + (i + 1), store, files, incoming));
+                namespaces.add(specs.get(i).open(owner + " " + (i + 1), store, broker, incoming));
             }
             namespaces.addAll(added.open());
         } catch (RuntimeException e) {
@@ -156,13 +197,11 @@ final class ServedDisks {
         return namespaces;
     }
 
-    private static NvmeDisk disk(
+    private NvmeDisk disk(
             List<DiskSpec> specs,
             OptionValues values,
             String owner,
             List<NamespaceOptions> namespaces,
-            Duration spin,
-            boolean neverSleep,
             boolean incoming) {
         try {
             return new NvmeDisk(
