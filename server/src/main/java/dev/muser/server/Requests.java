@@ -208,16 +208,23 @@ final class Requests {
         return part;
     }
 
-    private void regionRead(int start, int length) {
-        access.wrap(input.buffer(), start, length);
-        int errno = access.validateReadRequest(regionCount, maxTransfer);
+    /** Hot. Returns how many bytes to access; 0 when the request has been answered. */
+    private int toAccess(int errno) {
         if (errno != 0) {
             replies.error(errno);
-            return;
+            return 0;
         }
         int count = access.count();
         if (count == 0) {
             replies.done();
+        }
+        return count;
+    }
+
+    private void regionRead(int start, int length) {
+        access.wrap(input.buffer(), start, length);
+        int count = toAccess(access.validateReadRequest(regionCount, maxTransfer));
+        if (count == 0) {
             return;
         }
         int at = replies.room(RegionAccess.DATA + count);
@@ -233,14 +240,8 @@ final class Requests {
 
     private void regionWrite(int start, int length) {
         access.wrap(input.buffer(), start, length);
-        int errno = access.validateWriteRequest(regionCount, maxTransfer);
-        if (errno != 0) {
-            replies.error(errno);
-            return;
-        }
-        int count = access.count();
+        int count = toAccess(access.validateWriteRequest(regionCount, maxTransfer));
         if (count == 0) {
-            replies.done();
             return;
         }
         device.writeRegion(
