@@ -2,8 +2,6 @@ package dev.muser.conform;
 
 import static dev.muser.conform.Command.*;
 
-import java.util.function.ToLongFunction;
-
 /**
  * "VFIO_USER_REGION_WRITE". What is written is the Interrupt Line register of configuration space,
  * which does nothing (PCI 3.0, 6.2.4), and it gets its value back; elsewhere only what must be
@@ -97,15 +95,7 @@ final class RegionWriteCases {
     }
 
     private static void beyond(Section s) {
-        refused(s, "beyond", "a byte right behind a region", region -> region.size(), 1);
-        refused(
-                s,
-                "over-end",
-                "two bytes from the last of a region",
-                region -> region.size() - 1,
-                2);
-        refused(s, "far", "a byte at 2^63", _ -> Long.MIN_VALUE, 1);
-        refused(s, "wrap", "an offset that wraps around with the count", _ -> -4, 8);
+        new RegionBounds(s, RegionWriteCases::refused).add();
         s.must(
                 "region-beyond",
                 "the region after the last is refused",
@@ -140,24 +130,11 @@ final class RegionWriteCases {
                 });
     }
 
-    private static void refused(
-            Section s, String name, String what, ToLongFunction<Device.Region> offset, int count) {
-        s.must(
-                name,
-                what + " is refused, of every region",
-                t -> {
-                    for (var region : t.device().regions) {
-                        if (region.writable()) {
-                            t.refused(
-                                    REGION_WRITE,
-                                    Requests.access(
-                                            offset.applyAsLong(region),
-                                            region.index(),
-                                            count,
-                                            new byte[count]));
-                        }
-                    }
-                });
+    private static void refused(Trial t, Device.Region region, long offset, long count) {
+        if (region.writable()) {
+            var data = new byte[(int) count];
+            t.refused(REGION_WRITE, Requests.access(offset, region.index(), count, data));
+        }
     }
 
     /** Returns what is in the Interrupt Line register, and sees to it that it gets that back. */
