@@ -37,6 +37,7 @@ final class Keep implements AutoCloseable {
     private final StateSegment segment;
     private final DescriptorStore store;
     private final KeptDescriptors descriptors;
+    private final KeptMappings mappings;
     private final KeptDevice device;
     private final StateArea session;
     private final long bufferSize;
@@ -47,10 +48,11 @@ final class Keep implements AutoCloseable {
         descriptors = new KeptDescriptors(store);
         session = segment.area("session", DMA_IDS + KeptDmaIds.SIZE);
         bufferSize = KeptOutput.bufferSize(Requests.maxMessage(options, false));
+        mappings = new KeptMappings(segment, descriptors, device.maxDmaMaps());
         this.device =
                 new KeptDevice(
                         device,
-                        new KeptMappings(segment, descriptors),
+                        mappings,
                         new KeptEventFds(segment, device, descriptors),
                         descriptors);
         for (var stream : new String[] {"main", TWIN}) {
@@ -181,6 +183,7 @@ final class Keep implements AutoCloseable {
             session.setLong(at, 0);
         }
         commit();
+        mappings.discard();
         forgetClient();
     }
 

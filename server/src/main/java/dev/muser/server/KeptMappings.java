@@ -8,7 +8,6 @@ import dev.muser.device.state.StateMismatchException;
 import dev.muser.device.state.StateSegment;
 import dev.muser.linux.Fd;
 import java.lang.System.Logger.Level;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
@@ -17,12 +16,12 @@ import org.jspecify.annotations.Nullable;
 /** The DMA mappings of a client, for a successor to make them again. */
 final class KeptMappings {
     private static final String AREA = "dma";
-    private static final int FIRST = 1024;
     private static final int ENTRY = 64;
 
-    // the area: entry 0 has the generation @0, from 1 on; the others: iova @0, size @8, offset in
-    // the file @16, device @24, inode @32, how it was opened and the bits below @40,
-    // the generation that it belongs to @48
+    // the area: entry 0 has the generation @0, from 1 on, and the first entry that was never used
+    // in it @8, 0 for not known; the others: iova @0, size @8, offset in the file @16, device @24,
+    // inode @32, how it was opened and the bits below @40, the generation that it belongs to @48
+    private static final int UNUSED = 8;
     private static final int GENERATION = 48;
     private static final int READABLE = 0x100;
     private static final int WRITABLE = 0x200;
@@ -30,27 +29,49 @@ final class KeptMappings {
 
     private final StateSegment segment;
     private final KeptDescriptors descriptors;
-    private StateArea area;
-    private final Map<Long, Integer> slots = new HashMap<>();
+    private final StateArea area;
+    private Map<Long, Integer> slots = new HashMap<>();
 
     /** Those that the client has, and that could not be made again: address and size. */
     private final Map<Long, Long> lost = new HashMap<>();
 
-    private final ArrayDeque<Integer> free = new ArrayDeque<>();
+    private ArrayDeque<Integer> free = new ArrayDeque<>();
 
     /** Entries from here on have never been used in this generation. */
     private int unused = 1;
 
-    KeptMappings(StateSegment segment, KeptDescriptors descriptors) {
+    /**
+     * @param most how many a client may have: there is room for all, which takes memory when it is
+     *     used
+     */
+    KeptMappings(StateSegment segment, KeptDescriptors descriptors, int most) {
         this.segment = segment;
         this.descriptors = descriptors;
+        long size = (1L + most) * ENTRY;
         var old = segment.area(AREA);
-        area = old == null ? segment.area(AREA, (long) FIRST * ENTRY) : old;
-        if (area.memory().byteSize() < FIRST * ENTRY || area.memory().byteSize() % ENTRY != 0) {
-            throw new StateMismatchException("the stored DMA mappings are damaged");
+        if (old == null) {
+            area = segment.area(AREA, size);
+        } else {
+            long stored = old.memory().byteSize();
+            if (stored == 0 || stored % ENTRY != 0) {
+                throw new StateMismatchException("the stored DMA mappings are damaged");
+            }
+            area = stored < size ? enlarged(old, size) : old;
         }
+        begin();
+    }
+
+    /** A build before this one allowed fewer. */
+    private StateArea enlarged(StateArea old, long size) {
+        var larger = segment.replace(AREA, size);
+        larger.memory().copyFrom(old.memory());
+        return larger;
+    }
+
+    private void begin() {
         if (area.getLong(0) == 0) {
             area.setLong(0, 1);
+            area.setLong(UNUSED, 1);
         }
     }
 
@@ -90,12 +111,7 @@ final class KeptMappings {
         if (again != null) {
             return again;
         }
-        long size = area.memory().byteSize();
-        if ((unused + 1L) * ENTRY > size) {
-            var larger = segment.replace(AREA, 2 * size);
-            MemorySegment.copy(area.memory(), 0, larger.memory(), 0, size);
-            area = larger;
-        }
+        area.setLong(UNUSED, unused + 1L);
         return unused++;
     }
 
@@ -146,10 +162,17 @@ final class KeptMappings {
     void clear() {
         lost.clear();
         slots.values().forEach(this::drop);
-        slots.clear();
-        free.clear();
+        slots = new HashMap<>();
+        free = new ArrayDeque<>();
         unused = 1;
         area.setLong(0, area.getLong(0) + 1);
+        area.setLong(UNUSED, 1);
+    }
+
+    /** Gives back the memory of mappings that are no more. The transaction that says so is over. */
+    void discard() {
+        segment.discard(area);
+        begin();
     }
 
     private void drop(int slot) {
@@ -173,7 +196,8 @@ final class KeptMappings {
      */
     void restore(VfioDevice device) {
         long generation = area.getLong(0);
-        int count = (int) (area.memory().byteSize() / ENTRY);
+        long used = area.getLong(UNUSED); // to look at the others would make memory of them
+        long count = used == 0 ? area.memory().byteSize() / ENTRY : used;
         for (int slot = 1; slot < count; slot++) {
             long at = (long) slot * ENTRY;
             if (area.getLong(at + GENERATION) == generation) {
@@ -198,6 +222,7 @@ final class KeptMappings {
                 }
             }
         }
+        area.setLong(UNUSED, unused);
     }
 
     private void map(VfioDevice device, long at) {
