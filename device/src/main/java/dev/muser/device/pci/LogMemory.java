@@ -56,7 +56,7 @@ final class LogMemory {
         if (mapping != null) {
             mapping.close();
         } else if (segment != null && area != null) {
-            segment.discard(area);
+            segment.release(area);
         }
     }
 }

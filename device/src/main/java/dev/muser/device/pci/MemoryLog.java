@@ -66,12 +66,10 @@ final class MemoryLog implements DirtyLog {
      */
     void bind(DeviceHome home) {
         segment = home.segment();
-        var left = segment.area(AREA);
-        if (left != null) {
-            area = segment.area(AREA, AREA_SIZE);
-            if (left.getLong(ON) != 0) {
-                resume(left, segment);
-            }
+        var kept = segment.area(AREA, AREA_SIZE);
+        area = kept;
+        if (kept.getLong(ON) != 0) {
+            resume(kept, segment);
         }
     }
 
@@ -192,12 +190,10 @@ final class MemoryLog implements DirtyLog {
 
     /** Notes how it is on, for a successor. */
     private void note() {
-        var s = segment;
-        if (s == null) {
+        var a = area;
+        if (a == null) {
             return;
         }
-        var a = area == null ? s.area(AREA, AREA_SIZE) : area;
-        area = a;
         a.setLong(PAGE_SIZE, pageSize);
         a.setLong(COUNT, ranges.length);
         for (int i = 0; i < ranges.length; i++) {

@@ -299,6 +299,19 @@ public final class StateSegment implements AutoCloseable {
         }
     }
 
+    /** As {@link #discard}; and unmaps the area, which is not to be used until it is asked for. */
+    public void release(StateArea area) {
+        discard(area);
+        opened.values().remove(area);
+        mappings.removeIf(mapping -> {
+            boolean its = mapping.segment().address() == area.memory().address();
+            if (its) {
+                mapping.close();
+            }
+            return its;
+        });
+    }
+
     private StateArea open(String name, long offset, long length, boolean hasBeen) {
         var area = new StateArea(log, offset, map(offset, length), hasBeen);
         opened.put(name, area);

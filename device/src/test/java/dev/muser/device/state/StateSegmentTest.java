@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.muser.linux.EventFd;
 import dev.muser.linux.Fd;
+import dev.muser.linux.FileStatus;
 import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import java.lang.foreign.MemorySegment;
@@ -95,6 +96,23 @@ class StateSegmentTest {
                     assertThat(last.area("state", 16).getLong(8)).isEqualTo(3);
                 }
             }
+        }
+    }
+
+    @Test
+    void givesBackTheMemoryAndTheAddressesOfAnArea() {
+        try (var segment = StateSegment.create(LABEL)) {
+            segment.area("state", 8).setLong(0, 1);
+            long taken = FileStatus.of(segment.fd()).allocated();
+            for (int i = 0; i < 3; i++) {
+                var area = segment.area("bits", 1 << 20);
+                assertThat(area.getLong(0)).isZero();
+                area.memory().fill((byte) 1);
+                segment.release(area);
+                assertThat(FileStatus.of(segment.fd()).allocated()).isEqualTo(taken);
+                assertThat(area.memory().scope().isAlive()).isFalse();
+            }
+            assertThat(segment.area("state", 8).getLong(0)).isEqualTo(1);
         }
     }
 
