@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Descriptors that are too many, of the wrong kind, or that turn against the server. */
-final class HostileDescriptorsTest extends HostileTest {
+class HostileDescriptorsTest extends HostileTest {
     private static final int INTX = 0;
     private static final int MSIX = 2;
 

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Mappings that cannot be, and memory that changes under the device (vfio-user, DMA_MAP). */
-final class HostileDmaTest extends HostileTest {
+class HostileDmaTest extends HostileTest {
     private static final int PAGE = 4096;
     private static final long TIB = 1L << 40;
 

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Features and migration (vfio-user, DEVICE_FEATURE, MIG_DATA_READ, MIG_DATA_WRITE). */
-final class HostileFeaturesTest extends HostileTest {
+class HostileFeaturesTest extends HostileTest {
     private static final int MIGRATION = 1;
     private static final int STATE = 2;
     private static final int LOGGING_START = 6;

@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A client that finds the fault in a device's code: its session ends, and no other. */
-final class HostileProcessTest extends HostileTest {
+class HostileProcessTest extends HostileTest {
     @SuppressWarnings("EnumOrdinal") // as Puppet
     private static byte[] order(Order order) {
         return Requests.regionWrite(0, Puppet.COMMAND, Bytes.of().u32(order.ordinal()).get());

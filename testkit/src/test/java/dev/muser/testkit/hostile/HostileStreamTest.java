@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Bytes that are no messages, or too many, or too few (vfio-user, Message Format). */
-final class HostileStreamTest extends HostileTest {
+class HostileStreamTest extends HostileTest {
     private static final ServerOptions IMPATIENT =
             ServerOptions.DEFAULTS.withPartialMessageTime(Duration.ofMillis(50));
 
@@ -66,7 +66,7 @@ final class HostileStreamTest extends HostileTest {
     }
 
     /** What was sent has been received, so that it was received alone. */
-    private static void awaitReceived(HostileClient client) {
+    void awaitReceived(HostileClient client) {
         while (!client.socket.isDrained()) {
             Thread.onSpinWait();
         }

@@ -63,10 +63,13 @@ abstract class HostileTest {
 
     private Path serve(Deque<AutoCloseable> whose, DeviceFactory factory, ServerOptions options) {
         var path = folder.resolve("s" + servers++);
-        whose.push(
-                DeviceServer.listen(
-                        loop, given -> PciDevice.create(factory, given), path, options));
+        whose.push(server(factory, path, options));
         return path;
+    }
+
+    /** Makes a server on the loop. */
+    AutoCloseable server(DeviceFactory factory, Path path, ServerOptions options) {
+        return DeviceServer.listen(loop, given -> PciDevice.create(factory, given), path, options);
     }
 
     /** Serves another device on the same loop. */
