@@ -38,7 +38,6 @@ final class Confinement {
     private final Mode mode;
     private final int landlock;
     private @Nullable LandlockRuleset rules;
-    private volatile String restricted = "no";
 
     Confinement(Mode mode) {
         this(mode, LandlockRuleset.version());
@@ -75,12 +74,13 @@ final class Confinement {
 
     /**
      * Refuses files and ports that are not in reach, to this thread and to those that it begins
-     * from now on.
+     * from now on. This thread tells it by its name.
      */
     void restrictFiles(Reach reach) {
-        if (mode == Mode.OFF) {
-            return;
-        }
+        (mode == Mode.OFF ? FilesClosed.NO : restrict(reach)).tell();
+    }
+
+    private FilesClosed restrict(Reach reach) {
         if (landlock < LANDLOCK_VERSION) {
             filesAreOpen(
                     "the kernel has %s, and %d (Linux 6.2) is needed"
@@ -93,14 +93,12 @@ final class Confinement {
                 var mine = reach.ruleset();
                 mine.restrictThread();
                 rules = mine;
-                restricted =
-                        landlock < LANDLOCK_VERSION
-                                ? "threads that serve, in part"
-                                : "threads that serve";
+                return landlock < LANDLOCK_VERSION ? FilesClosed.PART : FilesClosed.SERVING;
             } catch (SyscallException e) {
                 filesAreOpen(e.getMessage());
             }
         }
+        return FilesClosed.NO;
     }
 
     private void filesAreOpen(@Nullable String why) {
@@ -110,14 +108,9 @@ final class Confinement {
         LOG.log(Level.INFO, "files are not closed off as they should be: {0}", why);
     }
 
-    /** Returns whose files are restricted, for operators. */
-    String restricted() {
-        return restricted;
-    }
-
     /**
      * Refuses the system calls that the process has no need of, to all threads; and files, where
-     * nobody outside is needed any more.
+     * nobody outside is needed any more. On the thread of {@link #restrictFiles}.
      *
      * @param broker whether {@link Broker} is
      */
@@ -143,7 +136,7 @@ final class Confinement {
             rules = null;
             if (mine != null && !broker && mine.canRestrictProcess()) {
                 mine.restrictProcess();
-                restricted = "all threads";
+                FilesClosed.ALL.tell();
             }
         } catch (SyscallException e) {
             LOG.log(Level.INFO, "the files of the JVM''s own threads: {0}", e.getMessage());

@@ -16,29 +16,20 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the process behind a socket has given up, as the kernel says it. The process's own word are
- * its number and its files, where it has a control socket.
- *
- * @param landlock which threads are restricted; null when it does not say
+ * its number, where it has a control socket, and its files.
  */
-record ProcessReport(long pid, ProcessStatus status, @Nullable String landlock) {
-    /** What it is called in JSON. */
-    static final String LANDLOCK = "landlock";
-
-    /** What the process says of itself. */
-    private record Word(long pid, @Nullable String landlock) {}
-
+record ProcessReport(long pid, ProcessStatus status) {
     /**
      * Looks at whoever serves {@code socket}.
      *
      * @throws UserError when that cannot be found out
      */
     static ProcessReport of(Path socket, Duration timeout) {
-        var word = word(socket, timeout);
-        long pid = word.pid;
+        long pid = pid(socket, timeout);
         try {
             var status = ProcessStatus.of(pid);
             if (status.threads() > 0) {
-                return new ProcessReport(pid, status, word.landlock);
+                return new ProcessReport(pid, status);
             }
         } catch (NoSuchFileException e) {
             // the same message
@@ -54,21 +45,17 @@ record ProcessReport(long pid, ProcessStatus status, @Nullable String landlock) 
     /**
      * A kept socket may have been made by a process before, so the control socket is asked first.
      */
-    private static Word word(Path socket, Duration timeout) {
+    private static long pid(Path socket, Duration timeout) {
         try (var control = ControlClient.connect(socket, timeout)) {
-            if (control != null) {
-                var answer = control.ask(Map.of("command", "process"));
-                if (answer.get("pid") instanceof Number pid) {
-                    return new Word(
-                            pid.longValue(),
-                            answer.get(LANDLOCK) instanceof String landlock ? landlock : null);
-                }
+            if (control != null
+                    && control.ask(Map.of("command", "process")).get("pid") instanceof Number pid) {
+                return pid.longValue();
             }
         }
         try (var connected = UnixSocket.connect(socket, timeout)) {
             int pid = connected.peer().pid();
             if (pid != 0) {
-                return new Word(pid, null);
+                return pid;
             }
         } catch (SyscallException e) {
             throw SocketPaths.cannotConnect(socket, e);
@@ -76,7 +63,12 @@ record ProcessReport(long pid, ProcessStatus status, @Nullable String landlock) 
         throw new UserError("the server at %s is in another pid namespace".formatted(socket));
     }
 
+    private @Nullable FilesClosed landlock() {
+        return FilesClosed.toldBy(status.names());
+    }
+
     String text() {
+        var landlock = landlock();
         return """
         process              %d, %d threads
         user                 %s
@@ -137,7 +129,8 @@ record ProcessReport(long pid, ProcessStatus status, @Nullable String landlock) 
         json.put("capabilities", String.join(", ", status.capabilities()));
         json.put("noNewPrivileges", status.noNewPrivileges().equals(Set.of("1")));
         json.put("systemCallsFiltered", status.seccomp().equals(Set.of("2")));
-        json.put(LANDLOCK, landlock == null ? "not known" : landlock);
+        var landlock = landlock();
+        json.put("landlock", landlock == null ? "not known" : landlock.toString());
         return json;
     }
 }

@@ -59,7 +59,7 @@ final class ServeCommand extends ServeOptions implements Callable<Integer> {
 
     private int serve(
             ServedKind kind, KeptProcess process, Confinement confinement, Broker broker) {
-        var stop = open(kind, process, confinement, broker);
+        var stop = open(kind, process, broker);
         if (stop == null) { // another process goes on
             return ExitCode.OK;
         }
@@ -83,13 +83,11 @@ final class ServeCommand extends ServeOptions implements Callable<Integer> {
     /** Checks the command line and begins to serve what nobody keeps. */
     OrderlyStop open() {
         var broker = new Broker();
-        var confinement = new Confinement(Confinement.Mode.OFF);
-        return Objects.requireNonNull(open(kind(broker), KeptProcess.alone(), confinement, broker));
+        return Objects.requireNonNull(open(kind(broker), KeptProcess.alone(), broker));
     }
 
     /** Returns null when this process waited for its turn, and is not needed. */
-    private @Nullable OrderlyStop open(
-            ServedKind kind, KeptProcess process, Confinement confinement, Broker broker) {
+    private @Nullable OrderlyStop open(ServedKind kind, KeptProcess process, Broker broker) {
         var options = serverOptions();
         var loopPolicy = loopPolicy();
         var paths = paths();
@@ -110,7 +108,7 @@ final class ServeCommand extends ServeOptions implements Callable<Integer> {
                 stop.close();
                 return null;
             }
-            var controls = control ? new ServedControls(upgrade, stop, confinement) : null;
+            var controls = control ? new ServedControls(upgrade, stop) : null;
             var devices =
                     new ServedDevices(device, process, stop, options, paths, fd, isJournalled());
             kind.start(devices, controls, user);

@@ -16,15 +16,13 @@ import java.util.function.UnaryOperator;
 final class ServedControls {
     private final OrderlyStop stop;
     private final Upgrade upgrade;
-    private final Confinement confinement;
 
     /**
      * @param stop closes the sockets at the end
      */
-    ServedControls(Upgrade upgrade, OrderlyStop stop, Confinement confinement) {
+    ServedControls(Upgrade upgrade, OrderlyStop stop) {
         this.stop = stop;
         this.upgrade = upgrade;
-        this.confinement = confinement;
     }
 
     /** Has operators come to a device of which no more can be asked than of any. */
@@ -71,11 +69,7 @@ final class ServedControls {
             throw upgrade.run();
         }
         return "process".equals(request.get("command"))
-                ? Map.of(
-                        "pid",
-                        ProcessHandle.current().pid(),
-                        ProcessReport.LANDLOCK,
-                        confinement.restricted())
+                ? Map.of("pid", ProcessHandle.current().pid())
                 : others.apply(request);
     }
 }

@@ -7,6 +7,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,29 +20,46 @@ final class ConfinementTest {
 
     @TempDir private Path folder = Path.of("");
 
-    @Test
-    void shouldGoOnWithoutLandlock() {
-        var confinement = new Confinement(Confinement.Mode.ON, 0);
-        confinement.restrictFiles(NOTHING);
-        assertThat(confinement.restricted()).isEqualTo("no");
+    /** Returns the name of a thread of its own, which stays restricted. */
+    private String restricted(Confinement confinement, boolean reaches) throws Exception {
+        var file = Files.writeString(folder.resolve("file"), "secret");
+        var told =
+                new FutureTask<String>(() -> {
+                    confinement.restrictFiles(NOTHING);
+                    if (reaches) {
+                        assertThat(file).hasContent("secret");
+                    } else {
+                        assertThatThrownBy(() -> Files.readString(file))
+                                .isInstanceOf(AccessDeniedException.class);
+                    }
+                    return Thread.currentThread().getName();
+                });
+        Thread.ofPlatform().start(told);
+        var name = told.get();
+        assertThat(file).hasContent("secret");
+        return name;
     }
 
-    /** On a thread of its own, which stays restricted. */
+    @Test
+    void shouldGoOnWithoutLandlock() throws Exception {
+        var confinement = new Confinement(Confinement.Mode.ON, 0);
+        assertThat(restricted(confinement, true)).isEqualTo("landlock-no");
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
     void shouldTakeWhatAnOldLandlockHasAndSayThatItIsNotAll(int version) throws Exception {
-        var file = Files.writeString(folder.resolve("file"), "secret");
-        var restricted =
-                new FutureTask<String>(() -> {
-            var confinement = new Confinement(Confinement.Mode.ON, version);
-            confinement.restrictFiles(NOTHING);
-            assertThatThrownBy(() -> Files.readString(file))
-                    .isInstanceOf(AccessDeniedException.class);
-            return confinement.restricted();
-        });
-        Thread.ofPlatform().start(restricted);
-        assertThat(restricted.get()).isEqualTo("threads that serve, in part");
-        assertThat(file).hasContent("secret");
+        var confinement = new Confinement(Confinement.Mode.ON, version);
+        assertThat(restricted(confinement, false)).isEqualTo("landlock-part");
+    }
+
+    @Test
+    void shouldSayTheLeastThatThreadsTell() {
+        assertThat(FilesClosed.toldBy(Set.of("java", "muser-serve"))).isNull();
+        assertThat(FilesClosed.toldBy(Set.of("java", "landlock-part")))
+                .hasToString("threads that serve, in part");
+        assertThat(FilesClosed.toldBy(Set.of("landlock-all", "landlock-serve")))
+                .hasToString("threads that serve");
     }
 
     @Test

@@ -66,6 +66,11 @@ final class OldKernelTest {
                 var function = new PciFunction(device)) {
             assertThat(new EduDriver(function).factorial(5)).isEqualTo(120);
         }
+        assertThat(Invocation.said("inspect", "--process", socket().toString()))
+                .contains(
+                        missing.contains(OldKernel.LANDLOCK)
+                                ? "landlock             no (the"
+                                : "landlock             threads that serve (the");
         child.destroy();
         assertThat(child.waitFor(30, TimeUnit.SECONDS)).as("the process ends").isTrue();
         assertThat(child.exitValue()).isZero();

@@ -93,9 +93,11 @@ class SandboxedProcessTest {
                         "process              " + child.pid() + ", ",
                         "user                 " + PeerCredentials.ownUid() + "\n",
                         "no new privileges    yes\n",
-                        "system calls         filtered\n");
+                        "system calls         filtered\n",
+                        "landlock             threads that serve (the process's own word)\n");
         assertThat(inspected("--json"))
-                .contains("\"noNewPrivileges\" : true", "\"systemCallsFiltered\" : true");
+                .contains("\"noNewPrivileges\" : true", "\"systemCallsFiltered\" : true")
+                .contains("\"landlock\" : \"threads that serve\"");
         end(child);
         assertThat(socket()).doesNotExist();
     }
@@ -105,7 +107,8 @@ class SandboxedProcessTest {
         var child = serve("--sandbox=off");
         assertThat(ProcessStatus.of(child.pid()).seccomp()).containsExactly("0");
         drive();
-        assertThat(inspected()).contains("system calls         not filtered\n");
+        assertThat(inspected())
+                .contains("system calls         not filtered\n", "landlock             no (the");
         assertThat(inspected("--json")).contains("\"systemCallsFiltered\" : false");
         end(child);
     }
@@ -171,7 +174,8 @@ class SandboxedProcessTest {
     void shouldSayWhoseFilesAreRestricted() throws Exception {
         assertThat(inspectedDisk())
                 .contains("landlock             threads that serve (the process's");
-        assertThat(inspectedDisk("--no-control")).contains("landlock             not known: ");
+        assertThat(inspectedDisk("--no-control"))
+                .contains("landlock             threads that serve (the process's");
         assertThat(inspectedDisk("--sandbox=off"))
                 .contains("landlock             no (the process's");
     }

@@ -13,6 +13,7 @@ import java.util.TreeSet;
  * together: each value that one of them has ({@code proc_pid_status(5)}).
  *
  * @param threads how many there are
+ * @param names what they are called, up to 15 bytes of it
  * @param uids real, effective, saved and file-system user id, as text
  * @param gids the same of groups
  * @param groups supplementary groups
@@ -22,6 +23,7 @@ import java.util.TreeSet;
  */
 public record ProcessStatus(
         int threads,
+        Set<String> names,
         Set<String> uids,
         Set<String> gids,
         Set<String> groups,
@@ -43,6 +45,7 @@ public record ProcessStatus(
                         new TreeSet<>(),
                         new TreeSet<>(),
                         new TreeSet<>(),
+                        new TreeSet<>(),
                         new TreeSet<>());
         int threads = 0;
         try (var tasks = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
@@ -59,6 +62,7 @@ public record ProcessStatus(
         }
         return new ProcessStatus(
                 threads,
+                status.names,
                 status.uids,
                 status.gids,
                 status.groups,
@@ -78,6 +82,7 @@ public record ProcessStatus(
             int colon = line.indexOf(':');
             var value = line.substring(colon + 1).strip().replace('\t', ' ');
             switch (line.substring(0, Math.max(0, colon))) {
+                case "Name" -> names.add(value);
                 case "Uid" -> uids.add(value);
                 case "Gid" -> gids.add(value);
                 case "Groups" -> groups.add(value);
