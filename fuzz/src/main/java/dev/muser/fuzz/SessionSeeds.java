@@ -1,5 +1,6 @@
 package dev.muser.fuzz;
 
+import java.util.HashMap;
 import java.util.Map;
 
 /** What clients send, in the order that they do. */
@@ -15,14 +16,22 @@ final class SessionSeeds {
     }
 
     static Map<String, byte[]> all() {
-        return Map.of(
-                "queries", queries(),
-                "memory", memory(),
-                "interrupts", interrupts(),
-                "accesses", accesses(),
-                "migration", migration(),
-                "expires", expires(),
-                "broken", broken());
+        var seeds =
+                new HashMap<>(
+                        Map.of(
+                                "queries", queries(),
+                                "memory", memory(),
+                                "interrupts", interrupts(),
+                                "accesses", accesses(),
+                                "migration", migration(),
+                                "expires", expires(),
+                                "broken", broken()));
+        for (var seed : Map.copyOf(seeds).entrySet()) {
+            byte[] same = seed.getValue().clone();
+            same[0] |= SessionTarget.KEPT;
+            seeds.put("kept-" + seed.getKey(), same);
+        }
+        return seeds;
     }
 
     private SessionSeeds send(int command, int options, Seed payload) {

@@ -9,9 +9,11 @@ import dev.muser.linux.Fd;
 import dev.muser.linux.MemoryFile;
 import dev.muser.linux.Pipe;
 import dev.muser.server.DeviceServer;
+import dev.muser.server.Keeping;
 import dev.muser.server.Loop;
 import dev.muser.server.LoopPolicy;
 import dev.muser.server.ServerOptions;
+import dev.muser.service.LocalStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -29,6 +31,11 @@ final class SessionTarget implements Target {
     private static final int MESSAGES = 200;
     private static final int LONGEST = 4096;
     private static final int PATIENCE = 2_000;
+
+    /** Of the first byte: a device that outlives its process; no VERSION first. */
+    static final int KEPT = 0x40;
+
+    private static final int SILENT = 0x80;
 
     private static final int VERSION = 1;
     private static final int GET_INFO = 4;
@@ -48,7 +55,9 @@ final class SessionTarget implements Target {
     private final Loop loop = Loop.start("fuzz", LoopPolicy.BLOCKING, OptionalInt.empty());
     private final Path folder = folder();
     private final List<DeviceServer> servers = new ArrayList<>();
+    private final List<LocalStore> stores = new ArrayList<>();
     private final List<Path> paths = new ArrayList<>();
+    private final List<Path> kept = new ArrayList<>();
     private final List<Fd> kinds = new ArrayList<>();
     private final Resources resources;
 
@@ -67,6 +76,7 @@ final class SessionTarget implements Target {
         kinds.add(pipe.source());
         kinds.add(pipe.sink());
         paths.forEach(this::requireServed);
+        kept.forEach(this::requireServed);
         for (int i = 0; i < 100; i++) {
             loop.call(() -> true); // until those have ended
         }
@@ -90,15 +100,30 @@ final class SessionTarget implements Target {
                         path,
                         ServerOptions.DEFAULTS));
         paths.add(path);
+        keep(name, factory);
+    }
+
+    private void keep(String name, DeviceFactory factory) {
+        var path = folder.resolve("kept-" + name);
+        var store = new LocalStore();
+        stores.add(store);
+        servers.add(
+                DeviceServer.keep(
+                        loop,
+                        (events, home) -> PciDevice.create(factory, events, home),
+                        path,
+                        ServerOptions.DEFAULTS,
+                        new Keeping(name, store)));
+        kept.add(path);
     }
 
     @Override
     public void run(Input input) {
         int how = input.u8();
-        var path = paths.get(how % paths.size());
+        var path = ((how & KEPT) == 0 ? paths : kept).get(how % paths.size());
         inStep = true;
         try (var peer = new Peer(path, input)) {
-            if ((how & 0x80) == 0) {
+            if ((how & SILENT) == 0) {
                 negotiate(peer);
             }
             for (int i = 0; i < MESSAGES && !input.isEmpty() && !peer.isClosed(); i++) {
@@ -173,6 +198,7 @@ final class SessionTarget implements Target {
     @Override
     public void close() {
         servers.forEach(DeviceServer::close);
+        stores.forEach(LocalStore::close);
         loop.close();
         kinds.forEach(Fd::close);
         try {
