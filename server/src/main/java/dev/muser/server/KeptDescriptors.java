@@ -1,6 +1,7 @@
 package dev.muser.server;
 
 import dev.muser.device.VfioException;
+import dev.muser.linux.Errno;
 import dev.muser.linux.Fd;
 import dev.muser.linux.SyscallException;
 import dev.muser.service.DescriptorStore;
@@ -35,12 +36,17 @@ final class KeptDescriptors {
     /**
      * Keeps what {@code fd} stands for until it is dropped as often.
      *
-     * @throws VfioException when whoever keeps it cannot
+     * @throws VfioException when whoever keeps it cannot, or would have none left for others: a
+     *     client has no more than are left
      */
     FdIdentity hold(Fd fd) {
         var identity = FdIdentity.of(fd);
+        int held = stored.size();
         if (stored.add(identity.name())) {
             try {
+                if (held >= store.room()) {
+                    throw new SyscallException("keep " + identity.name(), Errno.ENOSPC);
+                }
                 store.put(identity.name(), fd);
             } catch (SyscallException e) {
                 stored.remove(identity.name());

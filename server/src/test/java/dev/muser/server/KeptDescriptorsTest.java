@@ -10,6 +10,7 @@ import dev.muser.linux.MemoryFile;
 import dev.muser.linux.SyscallException;
 import dev.muser.service.DescriptorStore;
 import dev.muser.service.LocalStore;
+import java.util.ArrayList;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -62,6 +63,55 @@ class KeptDescriptorsTest {
             assertThat(store.names()).containsExactly(FdIdentity.of(second).name());
             kept.hold(third);
             assertThat(store.names()).hasSize(2);
+        }
+    }
+
+    /** One process keeps many devices, in one store. */
+    @Test
+    void shouldLeaveRoomForTheClientsOfOtherDevices() {
+        var store = new LocalStore();
+        var kept = new ArrayList<Integer>();
+        for (int i = 0; i < 5; i++) {
+            kept.add(fill(new KeptDescriptors(new LimitedPart(store, 100))));
+        }
+        assertThat(kept).containsExactly(50, 25, 13, 6, 3);
+    }
+
+    private record LimitedPart(LocalStore whole, int capacity) implements DescriptorStore {
+        @Override
+        public Set<String> names() {
+            return Set.of();
+        }
+
+        @Override
+        public int room() {
+            return capacity - whole.names().size();
+        }
+
+        @Override
+        public @Nullable Fd get(String name) {
+            return whole.get(name);
+        }
+
+        @Override
+        public void put(String name, Fd fd) {
+            whole.put(name, fd);
+        }
+
+        @Override
+        public void remove(String name) {
+            whole.remove(name);
+        }
+    }
+
+    private static int fill(KeptDescriptors kept) {
+        for (int n = 0; ; n++) {
+            try (var file = MemoryFile.create("file", 8)) {
+                kept.hold(file);
+            } catch (VfioException e) {
+                assertThat(e.errno()).isEqualTo(Errno.ENOSPC);
+                return n;
+            }
         }
     }
 }

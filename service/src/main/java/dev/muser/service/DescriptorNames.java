@@ -11,6 +11,9 @@ public final class DescriptorNames {
      */
     public static final int MAX_TOGETHER = 130_000;
 
+    /** What most names take of that, or less. */
+    static final int USUAL_LENGTH = 32;
+
     /**
      * What the names begin with under which {@link ServiceManager#store} keeps things: sockets of a
      * socket unit come with the same variables, and no unit's name begins with a dot.

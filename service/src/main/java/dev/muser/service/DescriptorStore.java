@@ -52,6 +52,11 @@ public interface DescriptorStore {
     /** Returns the names of what is here now. */
     Set<String> names();
 
+    /** Returns how many more it takes, about; of a part, what the whole does. */
+    default int room() {
+        return Integer.MAX_VALUE;
+    }
+
     /**
      * Returns a duplicate of what is here under {@code name}, the caller's to close; null when
      * there is nothing.

@@ -59,6 +59,13 @@ final class KeptDescriptors implements DescriptorStore, AutoCloseable {
     }
 
     @Override
+    public synchronized int room() {
+        return Math.min(
+                capacity - kept.size(),
+                (DescriptorNames.MAX_TOGETHER - namesTogether) / DescriptorNames.USUAL_LENGTH);
+    }
+
+    @Override
     public synchronized @Nullable Fd get(String name) {
         var fd = kept.get(name);
         return fd == null ? null : fd.duplicate();

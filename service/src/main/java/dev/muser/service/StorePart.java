@@ -21,6 +21,11 @@ record StorePart(DescriptorStore whole, String prefix) implements DescriptorStor
     }
 
     @Override
+    public int room() {
+        return whole.room();
+    }
+
+    @Override
     public @Nullable Fd get(String name) {
         return whole.get(prefix + name);
     }

@@ -55,6 +55,17 @@ class KeptDescriptorsTest {
     }
 
     @Test
+    void shouldSayHowManyMoreItTakes() {
+        assertThat(store.room()).isEqualTo(3);
+        var part = store.under("d0.");
+        part.put("state", memory);
+        part.put("state", other);
+        assertThat(part.room()).isEqualTo(2);
+        part.remove("state");
+        assertThat(part.room()).isEqualTo(3);
+    }
+
+    @Test
     void shouldRemoveAReplacedOneFirst() {
         store.put("state", memory);
         store.put("state", other);
