@@ -290,6 +290,11 @@ class DeviceRun implements AutoCloseable, AskedMemory.Watcher {
 
     void write(int region, long offset, int width, long value) {
         writing(region, offset);
+        store(region, offset, width, value);
+    }
+
+    /** Writes what a target knows of. */
+    final void store(int region, long offset, int width, long value) {
         buffer.set(ValueLayout.JAVA_LONG, 0, value);
         device.writeRegion(region, offset, buffer, 0, width);
     }

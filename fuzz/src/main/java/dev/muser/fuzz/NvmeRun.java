@@ -94,10 +94,13 @@ final class NvmeRun extends DeviceRun {
         super.write(region, offset, width, NvmeQueues.elsewhere(value));
     }
 
-    /** What is not a doorbell may end what the queues were. */
+    /**
+     * What is not a doorbell may end what the queues were; and with a doorbell that this driver did
+     * not ring, the controller finds in a shared queue what nobody has put there.
+     */
     @Override
     void writing(int region, long offset) {
-        if (region != 0 || offset < DOORBELLS) {
+        if (region != 0 || offset < DOORBELLS || queues.isShared()) {
             queues.lost();
         }
     }
@@ -184,7 +187,7 @@ final class NvmeRun extends DeviceRun {
 
     private void ring(int queue, int entries) {
         int n = queues.isShared() ? put(queue, entries) : entries;
-        super.write(0, DOORBELLS + 8L * queue, 4, queues.ring(queue, n));
+        store(0, DOORBELLS + 8L * queue, 4, queues.ring(queue, n));
     }
 
     /** Puts commands into a queue that is shared, as many as there is room for. */
@@ -201,7 +204,7 @@ final class NvmeRun extends DeviceRun {
 
     private void release(int queue) {
         queues.poll();
-        super.write(0, DOORBELLS + 8L * queue + 4, 4, queues.head(queue));
+        store(0, DOORBELLS + 8L * queue + 4, 4, queues.head(queue));
     }
 
     @Override
