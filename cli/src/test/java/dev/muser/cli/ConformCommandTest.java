@@ -9,6 +9,7 @@ import dev.muser.conform.Outcome;
 import dev.muser.conform.Report;
 import dev.muser.conform.TextReport;
 import dev.muser.device.pci.PciDevice;
+import dev.muser.devices.DeviceModel;
 import dev.muser.devices.Devices;
 import dev.muser.linux.UnixListener;
 import dev.muser.server.DeviceServer;
@@ -22,11 +23,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.jr.ob.JSON;
 
 /** {@code muser conform}, and what it says of the devices that ship. */
@@ -62,7 +64,7 @@ class ConformCommandTest {
      * are told to clients that did not tell theirs, since they would assume others.
      */
     @ParameterizedTest
-    @ValueSource(strings = {"edu", "idio16", "conformance", "nvme"})
+    @MethodSource("devices")
     void shouldFindNothingWrongWithTheDevicesThatShip(String name) {
         try (var _ = serve(name)) {
             var report = new Conformance(socket(), ConformanceOptions.DEFAULTS, _ -> {}).run();
@@ -74,6 +76,10 @@ class ConformCommandTest {
                     .extracting(result -> result.about().id())
                     .containsExactly("version/subset", "dma-map/same");
         }
+    }
+
+    private static Stream<String> devices() {
+        return Devices.all().stream().map(DeviceModel::name);
     }
 
     private static String story(Report report, Outcome... outcomes) {
