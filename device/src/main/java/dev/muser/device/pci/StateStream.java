@@ -201,6 +201,9 @@ final class StateStream implements MigrationStream {
                 spoilt = true;
                 throw new VfioException(
                         e.errno(), "what has come could not be stored: " + e.getMessage());
+            } catch (RuntimeException | Error e) {
+                spoilt = true; // the author's code failed, beyond all checks
+                throw e;
             }
         }
         discard();

@@ -2,11 +2,16 @@ package dev.muser.testkit.hostile;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.muser.device.pci.Device;
+import dev.muser.device.pci.DeviceContext;
+import dev.muser.device.pci.Width;
 import dev.muser.devices.conformance.Conformance;
 import dev.muser.devices.timer.TimerDevice;
 import dev.muser.linux.Errno;
+import dev.muser.linux.SyscallException;
 import dev.muser.server.ServerOptions;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,6 +26,7 @@ class HostileFeaturesTest extends HostileTest {
     private static final int LOGGING_REPORT = 8;
 
     // enum vfio_device_mig_state
+    private static final int ERROR = 0;
     private static final int STOP = 1;
     private static final int RUNNING = 2;
     private static final int STOP_COPY = 3;
@@ -288,6 +294,45 @@ class HostileFeaturesTest extends HostileTest {
         client.close();
         // and the next client has a device that runs
         assertThat(state(connect(timer).negotiate())).isEqualTo(RUNNING);
+    }
+
+    /** A device that fails while it becomes another one, as with a disk that is full. */
+    private static Device failing(DeviceContext ctx) {
+        ctx.identity(0x1234, 0x5678);
+        ctx.bar(0, 4096).register("VALUE", 0, Width.U32).readWrite();
+        return new Device() {
+            @Override
+            public void restored() {
+                throw new SyscallException("pwrite", Errno.ENOSPC);
+            }
+        };
+    }
+
+    /** (vfio-user, "Device Migration States": a reset leads from ERROR to RUNNING). */
+    @Test
+    void shouldStayInErrorUntilItIsReset() {
+        var client = connect(serve(HostileFeaturesTest::failing, ServerOptions.DEFAULTS));
+        client.negotiate();
+        state(client, STOP_COPY).succeeded(16);
+        var read = client.ask(Requests.MIG_READ, Bytes.of().u32(65_544).u32(65_536).get());
+        int length = (int) read.succeeded(65_544).u32(4);
+        assertThat(length).as("all of the stream").isLessThan(65_536);
+        state(client, RESUMING).succeeded(16);
+        var stream = Arrays.copyOf(read.payload(8), length);
+        client.ask(Requests.MIG_WRITE, Bytes.of().u32(8L + length).u32(length).raw(stream).get())
+                .succeeded(0);
+        state(client, RUNNING).failed(Errno.ENOSPC);
+        assertThat(state(client)).isEqualTo(ERROR);
+        for (int target = 0; target < 8; target++) {
+            state(client, target).failed(Errno.EINVAL);
+            assertThat(state(client)).isEqualTo(ERROR);
+        }
+        client.ask(Requests.MIG_READ, Bytes.of().u32(16).u32(8).get()).failed(Errno.EINVAL);
+        client.ask(Requests.MIG_WRITE, Bytes.of().u32(16).u32(8).zeros(8).get())
+                .failed(Errno.EINVAL);
+        client.ask(Requests.RESET, new byte[0]).succeeded(0);
+        assertThat(state(client)).isEqualTo(RUNNING);
+        client.expectServed();
     }
 
     @Test
