@@ -74,6 +74,24 @@ final class DisconnectionCases {
                     t.check(Arrays.equals(before, after), Hex.of(before), Hex.of(after));
                 });
         s.shouldAlone(
+                "migration",
+                "the device runs for the next client, whatever state it was left in",
+                t -> {
+                    MigrationCases.offered(t);
+                    MigrationCases.set(t, Features.STOP_COPY);
+                    t.connectAgain(true);
+                    MigrationCases.is(t, Features.RUNNING);
+                    t.serves();
+                });
+        s.shouldAlone(
+                "logging",
+                "what a client has logged is not logged for the next, nor by its page size",
+                t -> {
+                    DmaLoggingCases.started(t);
+                    t.connectAgain(true);
+                    DmaLoggingCases.refusedWhileOff(t);
+                });
+        s.shouldAlone(
                 "second-client",
                 "a second client does not disturb the first",
                 t -> {

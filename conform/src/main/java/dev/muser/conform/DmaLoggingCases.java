@@ -6,6 +6,7 @@ import static dev.muser.conform.Features.*;
 /** "VFIO_DEVICE_FEATURE_DMA_LOGGING_START", "_STOP" and "_REPORT". */
 final class DmaLoggingCases {
     private static final long BASE = 0x4000_0000L;
+    private static final long ELSEWHERE = 0x6000_0000L;
     private static final long SIZE = 0x41000; // 65 pages: a word of bits and one more
     private static final int PAGE = 0x1000;
 
@@ -158,10 +159,17 @@ final class DmaLoggingCases {
         t.finallyDo(() -> t.answered(FEATURE, stop()));
     }
 
-    private static void started(Trial t) {
+    static void started(Trial t) {
         offered(t);
         t.map(BASE, SIZE);
         t.accepted(FEATURE, start(PAGE));
+    }
+
+    /** Requires that nothing is logged, and that it can be, by pages of another size. */
+    static void refusedWhileOff(Trial t) {
+        t.map(ELSEWHERE, SIZE);
+        t.refused(FEATURE, report(4096, ELSEWHERE, SIZE, PAGE));
+        t.accepted(FEATURE, start(2 * PAGE));
     }
 
     private static void clean(Trial t, long address, long length, int page) {

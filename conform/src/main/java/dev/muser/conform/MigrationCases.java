@@ -238,7 +238,7 @@ final class MigrationCases {
                 });
     }
 
-    private static void offered(Trial t) {
+    static void offered(Trial t) {
         t.need(t.device().migrates(), "the device does not migrate");
         t.finallyDo(() -> {
             if (t.answered(FEATURE, request(RUNNING)).isError()) {
@@ -253,7 +253,7 @@ final class MigrationCases {
         return Requests.feature(16, MIG_DEVICE_STATE, SET).u32(state).u32(0xffffffffL);
     }
 
-    private static void set(Trial t, int state) {
+    static void set(Trial t, int state) {
         var request = request(state);
         var reply = t.acceptedWith(16, FEATURE, request);
         t.check(
@@ -264,7 +264,7 @@ final class MigrationCases {
                 Hex.of(reply.payload(0)));
     }
 
-    private static void is(Trial t, int state) {
+    static void is(Trial t, int state) {
         var reply = t.acceptedWith(16, FEATURE, Requests.feature(16, MIG_DEVICE_STATE, GET));
         t.equal("argsz", 16, reply.u32(0));
         t.equal("device_state", state, reply.u32(8));

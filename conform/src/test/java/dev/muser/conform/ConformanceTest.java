@@ -155,7 +155,9 @@ final class ConformanceTest {
                         Fault.TWIN_UNASKED,
                         "version/twin-socket version/twin-socket-not-proposed",
                         "version/subset"),
-                expect(Fault.MEMORY_KEPT, "disconnection/memory", ""));
+                expect(Fault.MEMORY_KEPT, "disconnection/memory", ""),
+                expect(Fault.MIGRATION_KEPT, "", "disconnection/migration"),
+                expect(Fault.LOGGING_KEPT, "", "disconnection/logging"));
     }
 
     private Report run(ConformanceOptions options, Fault... faults) {

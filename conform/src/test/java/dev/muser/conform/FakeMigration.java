@@ -36,8 +36,12 @@ final class FakeMigration {
     }
 
     void disconnected() {
-        state = 2;
-        log(0);
+        if (!faults.contains(Fault.MIGRATION_KEPT)) {
+            state = 2;
+        }
+        if (!faults.contains(Fault.LOGGING_KEPT)) {
+            log(0);
+        }
     }
 
     FakeReply feature(ByteBuffer request) {

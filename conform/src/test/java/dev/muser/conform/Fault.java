@@ -70,6 +70,10 @@ enum Fault {
     TWIN_UNASKED,
     /** Mappings of one client are there for the next. */
     MEMORY_KEPT,
+    /** The state of migration that one client has left is there for the next. */
+    MIGRATION_KEPT,
+    /** What one client has begun to log is logged for the next. */
+    LOGGING_KEPT,
     /** The server ends with its first client. */
     ONE_CLIENT,
     /** A mapping over the end of the address space makes the server end. */
