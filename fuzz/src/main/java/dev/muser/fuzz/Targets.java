@@ -31,7 +31,7 @@ enum Targets {
 
     private static TimerDevice timer(DeviceContext ctx) {
         var clock = InstantSource.fixed(Instant.ofEpochSecond(1000));
-        return new TimerDevice(ctx, clock);
+        return new TimerDevice(ctx, clock, _ -> {}); // memory is whatever the input says
     }
 
     Target make() {

@@ -9,7 +9,9 @@ import dev.muser.device.pci.DeviceContext;
 import dev.muser.device.pci.Interrupt;
 import dev.muser.device.pci.StateField;
 import dev.muser.device.pci.Width;
+import java.lang.System.Logger.Level;
 import java.time.InstantSource;
+import java.util.function.Consumer;
 
 /**
  * A timer by the wall clock that raises INTx and does DMA in two ways when it expires. The sample
@@ -18,6 +20,8 @@ import java.time.InstantSource;
  * <p>The line is asserted from the time at which it expires until it is armed again.
  */
 public final class TimerDevice implements Device {
+    private static final System.Logger LOG = System.getLogger(TimerDevice.class.getName());
+
     private static final int PAGE = 0x1000;
 
     /** As many as there can be at a time. */
@@ -51,6 +55,15 @@ public final class TimerDevice implements Device {
      * @param clock tells what time it is
      */
     public TimerDevice(DeviceContext ctx, InstantSource clock) {
+        this(ctx, clock, what -> LOG.log(Level.WARNING, "timer: {0}", what));
+    }
+
+    /**
+     * @param clock tells what time it is
+     * @param complaints is told, once, of DMA that failed or brought something else than was
+     *     written
+     */
+    public TimerDevice(DeviceContext ctx, InstantSource clock, Consumer<String> complaints) {
         this.clock = clock;
         ctx.identity(0xdead, 0xbeef).subsystem(0xcafe, 0xbabe);
         ctx.dmaLimits(REGIONS, 8L << 40);
@@ -75,7 +88,7 @@ public final class TimerDevice implements Device {
         armed = ctx.state().field("timer.armed", Width.U8);
         stopped = ctx.state().field("timer.stopped", Width.U8);
         regions = new Regions(ctx.state(), REGIONS);
-        transfers = new Transfers(ctx.memory(), ctx.state(), this::schedule);
+        transfers = new Transfers(ctx.memory(), ctx.state(), this::schedule, complaints);
         alarm = ctx.loop().timer(this::alarmed);
     }
 

@@ -1,17 +1,23 @@
 package dev.muser.devices.timer;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import dev.muser.device.DmaCompletion;
 import dev.muser.device.pci.DeviceState;
 import dev.muser.device.pci.GuestMemory;
 import dev.muser.device.pci.StateField;
 import dev.muser.device.pci.Width;
+import dev.muser.linux.Errno;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 
 /**
  * The DMA of a timer that has expired: 1024 bytes each of 'A', 'B', 'C' and 'D', to one region
  * through its mapping, and to another one by four messages; then what was written is read again and
- * compared, by four messages too. Each message waits for the one before.
+ * compared, by four messages too. Each message waits for the one before. A client that takes less
+ * than 1024 bytes in a message (max_data_xfer_size) gets as many more of them as that needs, and
+ * one that has agreed to a twin socket gets them there.
  *
  * <p>Which message is next is in the device's state. A process that takes over sends again the one
  * that was under way.
@@ -29,8 +35,8 @@ final class Transfers {
 
     private final StateField iova;
 
-    /** How often a transfer failed, or something else was read than had been written. */
-    private final StateField failures;
+    private final Consumer<String> complaints;
+    private boolean complained;
 
     private final MemorySegment pattern = Arena.ofAuto().allocate(LENGTH, 8);
     private final MemorySegment incoming = Arena.ofAuto().allocate(LENGTH, 8);
@@ -43,13 +49,14 @@ final class Transfers {
 
     /**
      * @param over runs when all messages are answered, or one has failed
+     * @param complaints is told what went wrong first, and no more
      */
-    Transfers(GuestMemory memory, DeviceState state, Runnable over) {
+    Transfers(GuestMemory memory, DeviceState state, Runnable over, Consumer<String> complaints) {
         this.memory = memory;
         this.over = over;
+        this.complaints = complaints;
         step = state.field("timer.message", Width.U8);
         iova = state.field("timer.message.iova", Width.U64);
-        failures = state.field("timer.failures", Width.U32);
         for (int i = 0; i < PARTS; i++) {
             pattern.asSlice((long) i * PART, PART).fill((byte) ('A' + i));
         }
@@ -70,16 +77,29 @@ final class Transfers {
             errno = memory.readNow(at, incoming, 0, LENGTH);
         }
         if (errno != 0) {
-            failures.set(failures.get() + 1);
+            complain("DMA to the shared memory at 0x%x: %s".formatted(at, Errno.describe(errno)));
         } else {
-            compare(0, LENGTH);
+            compare(at, 0, LENGTH);
         }
     }
 
-    private void compare(long position, long length) {
+    private void compare(long at, long position, long length) {
         long end = position + length;
-        if (MemorySegment.mismatch(incoming, position, end, pattern, position, end) >= 0) {
-            failures.set(failures.get() + 1);
+        long wrong = MemorySegment.mismatch(incoming, position, end, pattern, position, end);
+        if (wrong >= 0) {
+            complain(
+                    "0x%x was written to 0x%x and 0x%x is read there"
+                            .formatted(
+                                    pattern.get(JAVA_BYTE, position + wrong),
+                                    at + position + wrong,
+                                    incoming.get(JAVA_BYTE, position + wrong)));
+        }
+    }
+
+    private void complain(String what) {
+        if (!complained) {
+            complained = true;
+            complaints.accept(what);
         }
     }
 
@@ -119,9 +139,9 @@ final class Transfers {
     private void answered(int errno, long compared) {
         waiting = false;
         if (errno != 0) {
-            failures.set(failures.get() + 1);
+            complain("DMA by message at 0x%x: %s".formatted(iova.get(), Errno.describe(errno)));
         } else if (compared >= 0) {
-            compare(compared, PART);
+            compare(iova.get(), compared, PART);
         }
         if (errno != 0 || step.get() == 2 * PARTS) {
             step.set(0);

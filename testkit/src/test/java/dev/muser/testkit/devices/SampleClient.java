@@ -60,6 +60,11 @@ final class SampleClient implements AutoCloseable {
         return new SampleClient(UnixSocket.connect(path));
     }
 
+    /** The client's end of a twin socket, which has come with the reply to VERSION. */
+    static SampleClient twin(Fd end) {
+        return new SampleClient(UnixSocket.adopt(end.duplicate()));
+    }
+
     /** A message without its header; descriptors are closed with the client. */
     record Message(int id, int command, int flags, int errno, ByteBuffer payload, List<Fd> fds) {}
 

@@ -91,10 +91,11 @@ class TimerDeviceTest {
     private final Fd eventFd = EventFd.create();
     private final Fd file = MemoryFile.create("timer-test", 16 * PAGE);
     private Instant now = Instant.ofEpochSecond(1_000_000, 300_000_000);
+    private final List<String> complaints = new ArrayList<>();
     private final InProcessDevice device = open();
 
     private InProcessDevice open() {
-        var made = InProcessDevice.of(ctx -> new TimerDevice(ctx, () -> now));
+        var made = InProcessDevice.of(ctx -> new TimerDevice(ctx, () -> now, complaints::add));
         made.attach(client);
         return made;
     }
@@ -250,6 +251,7 @@ class TimerDeviceTest {
         assertThat(client.asked).isEqualTo(messages(4 * PAGE));
         assertThat(client.memory.asSlice(4 * PAGE, PAGE).toArray(ValueLayout.JAVA_BYTE))
                 .isEqualTo(letters());
+        assertThat(complaints).isEmpty();
         assertThat(bytes(4)).as("nothing but messages").containsOnly(0);
         assertThat(bytes(3)).containsOnly(0);
         var bitmap = Arena.ofAuto().allocate(DirtyLog.bitmapBytes(16 * PAGE, PAGE));
@@ -295,10 +297,39 @@ class TimerDeviceTest {
         client.answer(Errno.EFAULT);
         device.serve();
         assertThat(client.asked).hasSize(2);
+        assertThat(complaints).containsExactly("DMA by message at 0x1000: EFAULT (bad address)");
         arm(0);
         device.serve();
         client.answerAll();
         assertThat(client.asked.subList(2, 10)).isEqualTo(messages(PAGE));
+    }
+
+    @Test
+    void shouldSayOnceThatWhatItReadsIsNotWhatItWrote() {
+        map(1, DmaAccess.READ_WRITE);
+        for (int i = 0; i < 2; i++) {
+            arm(0);
+            device.serve();
+            for (int message = 0; message < 4; message++) {
+                client.answer(0);
+            }
+            client.memory.set(ValueLayout.JAVA_BYTE, PAGE + 1029, (byte) 'x');
+            client.memory.set(ValueLayout.JAVA_BYTE, PAGE + 4095, (byte) 'y');
+            client.answerAll();
+            device.serve();
+        }
+        assertThat(client.asked).as("it goes on").hasSize(16);
+        assertThat(complaints).containsExactly("0x42 was written to 0x1405 and 0x78 is read there");
+    }
+
+    @Test
+    void shouldSayThatSharedMemoryCannotBeWritten() {
+        map(1, DmaAccess.READ_WRITE);
+        map(2, DmaAccess.READ);
+        arm(0);
+        device.serve();
+        assertThat(complaints).hasSize(1);
+        assertThat(complaints.getFirst()).startsWith("DMA to the shared memory at 0x2000: E");
     }
 
     @Test
