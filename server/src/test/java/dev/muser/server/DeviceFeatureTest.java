@@ -120,19 +120,6 @@ final class DeviceFeatureTest extends ServerTest {
         client.expectServed();
     }
 
-    @ParameterizedTest
-    @ValueSource(ints = {1, 3})
-    void shouldTakeOnlyWhatAStoppedDeviceCanDo(int state) {
-        var client = negotiated();
-        client.ask(RawClient.FEATURE, setState(state)).succeeded(16);
-        client.ask(RawClient.DMA_MAP, RawClient.dmaMap(3, 0, 0, 4096), memory(4096))
-                .failed(Errno.EINVAL);
-        client.ask(RawClient.GET_INFO, Bytes.of().u32(16).zeros(12).get()).failed(Errno.EINVAL);
-        client.ask(RawClient.FEATURE, feature(16, GET | 2)).succeeded(16);
-        client.ask(RawClient.FEATURE, setState(2)).succeeded(16);
-        client.expectServed();
-    }
-
     /** As the kernel does, and the specification; libvfio-user refuses. */
     @ParameterizedTest
     @ValueSource(ints = {1, 3})
