@@ -25,7 +25,7 @@ public final class Conformance implements Device {
         ctx.intx();
         ctx.errorSignal();
         ctx.requestSignal();
-        ctx.migration(new FixedLengthStream(10_000));
+        ctx.migration(new FixedLengthStream(10_000, ctx.state()));
 
         ctx.bar(0, PAGE).memory("ram", 0, PAGE);
         ctx.bar(2, 8 * PAGE)

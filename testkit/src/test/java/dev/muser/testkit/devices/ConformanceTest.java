@@ -204,4 +204,20 @@ class ConformanceTest {
                         VfioException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC));
         migration.moveTo(MigrationState.RUNNING);
     }
+
+    @Test
+    void shouldNotLeaveWithAPartOfAStream() {
+        var migration = Objects.requireNonNull(device.migration());
+        var buffer = Arena.ofAuto().allocate(4096);
+        migration.moveTo(MigrationState.RESUMING);
+        migration.write(buffer, 0, 4096);
+        assertThatThrownBy(() -> migration.moveTo(MigrationState.STOP))
+                .isInstanceOfSatisfying(
+                        VfioException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+        assertThat(migration.state()).isEqualTo(MigrationState.RESUMING);
+        device.reset();
+        assertThat(migration.state()).isEqualTo(MigrationState.RUNNING);
+        migration.moveTo(MigrationState.RESUMING);
+        migration.moveTo(MigrationState.RUNNING); // nothing came
+    }
 }

@@ -232,7 +232,7 @@ class HostileFeaturesTest extends HostileTest {
     @Test
     void shouldRefuseDataInStatesWithoutStream() {
         var client = client();
-        for (int from : new int[] {RUNNING, STOP, RESUMING, RUNNING, PRE_COPY, STOP_COPY}) {
+        for (int from : new int[] {RUNNING, STOP, PRE_COPY, STOP_COPY, RESUMING}) {
             state(client, from).succeeded(16);
             var read = client.ask(Requests.MIG_READ, Bytes.of().u32(16).u32(8).get());
             if (from == PRE_COPY || from == STOP_COPY) {
