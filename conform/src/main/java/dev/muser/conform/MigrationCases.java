@@ -48,6 +48,13 @@ final class MigrationCases {
         path(s, STOP, PRE_COPY);
         path(s, RUNNING);
         path(s, STOP, STOP);
+        path(s, PRE_COPY, STOP);
+        path(s, RESUMING);
+        path(s, STOP, RESUMING);
+        path(s, PRE_COPY, RESUMING);
+        path(s, RESUMING, RUNNING);
+        path(s, RESUMING, STOP_COPY);
+        path(s, RESUMING, PRE_COPY);
         s.must(
                 "stop-copy-pre-copy",
                 "STOP_COPY to PRE_COPY is refused, and the state stays",
@@ -142,37 +149,23 @@ final class MigrationCases {
                     var stream = stream(t);
                     set(t, RESUMING);
                     is(t, RESUMING);
-                    for (int at = 0; at < stream.length; at += CHUNK) {
-                        var part =
-                                Arrays.copyOfRange(stream, at, Math.min(at + CHUNK, stream.length));
-                        t.acceptedWith(0, MIG_DATA_WRITE, write(part));
-                    }
+                    writeAll(t, stream);
                     set(t, STOP);
                     set(t, RUNNING);
                     t.serves();
                 });
-        s.must(
-                "read-running",
-                "reading in RUNNING is refused",
-                t -> {
-                    offered(t);
-                    t.refused(MIG_DATA_READ, Bytes.of().u32(8 + 512).u32(512));
-                });
-        s.must(
-                "write-running",
-                "writing in RUNNING is refused",
-                t -> {
-                    offered(t);
-                    t.refused(MIG_DATA_WRITE, write(new byte[8]));
-                });
-        s.must(
-                "write-saving",
-                "writing in STOP_COPY is refused",
-                t -> {
-                    offered(t);
-                    set(t, STOP_COPY);
-                    t.refused(MIG_DATA_WRITE, write(new byte[8]));
-                });
+        s.should(
+                "truncated",
+                "half a stream is refused at the end of RESUMING, and a reset brings the device"
+                        + " back",
+                MigrationCases::truncated);
+        noData(s, "read", "running", RUNNING);
+        noData(s, "read", "stopped", STOP);
+        noData(s, "read", "resuming", RESUMING);
+        noData(s, "write", "running", RUNNING);
+        noData(s, "write", "stopped", STOP);
+        noData(s, "write", "saving", STOP_COPY);
+        noData(s, "write", "pre-copy", PRE_COPY);
         s.must(
                 "read-argsz",
                 "reading more than argsz has room for is refused",
@@ -216,7 +209,70 @@ final class MigrationCases {
                 });
     }
 
-    /** A case that goes from RUNNING through these states. */
+    /** A case about a state that has no such data. */
+    private static void noData(Section s, String what, String where, int state) {
+        s.must(
+                what + "-" + where,
+                "%sing data in %s is refused"
+                        .formatted(what.equals("read") ? "read" : "writ", NAMES[state]),
+                t -> {
+                    offered(t);
+                    t.need(state != PRE_COPY || t.device().preCopy(), "no PRE_COPY");
+                    var own = state == RESUMING ? own(t) : new byte[0];
+                    t.finallyDo(() -> writeAll(t, own)); // so it leaves RESUMING as it was
+                    set(t, state);
+                    if (what.equals("read")) {
+                        t.refused(MIG_DATA_READ, Bytes.of().u32(8 + 512).u32(512));
+                    } else {
+                        t.refused(MIG_DATA_WRITE, write(new byte[8]));
+                    }
+                    is(t, state);
+                });
+    }
+
+    private static void truncated(Trial t) {
+        offered(t);
+        t.need(t.device().resettable(), "no reset");
+        var own = own(t);
+        t.need(own.length > 1, "a state of one byte");
+        int half = own.length / 2;
+        t.finallyDo(() -> {
+            t.answered(RESET, Bytes.of());
+            if (state(t) == RESUMING) { // of a server whose resets change no state of migration
+                writeAll(t, Arrays.copyOfRange(own, half, own.length));
+            } else {
+                set(t, RESUMING);
+                writeAll(t, own);
+            }
+        });
+        set(t, RESUMING);
+        writeAll(t, Arrays.copyOf(own, half));
+        t.refused(FEATURE, request(STOP));
+        long state = state(t);
+        t.check(state == RESUMING || state == ERROR_STATE, "RESUMING, or ERROR", "state " + state);
+        t.accepted(RESET, Bytes.of());
+        is(t, RUNNING);
+        t.serves();
+    }
+
+    /** Takes a device's state from it, to be given back; it runs on. */
+    private static byte[] own(Trial t) {
+        set(t, STOP_COPY);
+        var stream = stream(t);
+        set(t, RUNNING);
+        return stream;
+    }
+
+    private static void writeAll(Trial t, byte[] stream) {
+        for (int at = 0; at < stream.length; at += CHUNK) {
+            var part = Arrays.copyOfRange(stream, at, Math.min(at + CHUNK, stream.length));
+            t.acceptedWith(0, MIG_DATA_WRITE, write(part));
+        }
+    }
+
+    /**
+     * A case that goes from RUNNING through these states, with its own state where it takes one.
+     */
     private static void path(Section s, int... states) {
         var name = new StringBuilder("running");
         var title = new StringBuilder("RUNNING");
@@ -225,15 +281,20 @@ final class MigrationCases {
             title.append(" to ").append(NAMES[state]);
         }
         boolean preCopy = Arrays.stream(states).anyMatch(state -> state == PRE_COPY);
+        boolean resuming = Arrays.stream(states).anyMatch(state -> state == RESUMING);
         s.must(
                 name.toString(),
                 title + ": each is entered before the reply",
                 t -> {
                     offered(t);
                     t.need(!preCopy || t.device().preCopy(), "no PRE_COPY");
+                    var own = resuming ? own(t) : new byte[0];
                     for (int state : states) {
                         set(t, state);
                         is(t, state);
+                        if (state == RESUMING) {
+                            writeAll(t, own);
+                        }
                     }
                 });
     }
@@ -265,9 +326,13 @@ final class MigrationCases {
     }
 
     static void is(Trial t, int state) {
+        t.equal("device_state", state, state(t));
+    }
+
+    private static long state(Trial t) {
         var reply = t.acceptedWith(16, FEATURE, Requests.feature(16, MIG_DEVICE_STATE, GET));
         t.equal("argsz", 16, reply.u32(0));
-        t.equal("device_state", state, reply.u32(8));
+        return reply.u32(8);
     }
 
     private static void refuses(Trial t, long state, int stays) {

@@ -84,8 +84,11 @@ final class ConformanceTest {
                         Fault.RESET_HANGS,
                         "device-reset/reply device-reset/config device-reset/twice"
                                 + " device-reset/dma device-reset/no-reply device-reset/payload",
-                        "migration/reset"),
-                expect(Fault.DESCRIPTOR_LATE, "region-info/region-1", ""),
+                        "migration/reset migration/truncated"),
+                expect(
+                        Fault.DESCRIPTOR_LATE,
+                        "region-info/region-1 region-io-fds/entries region-io-fds/argsz-fixed",
+                        "region-io-fds/flags region-io-fds/count"),
                 expect(Fault.DESCRIPTOR_MISSING, "region-info/region-1", ""),
                 expect(Fault.DESCRIPTOR_EXTRA, "region-info/region-0", ""),
                 expect(
@@ -133,6 +136,41 @@ final class ConformanceTest {
                         "region-info/argsz-fixed region-info/argsz-part",
                         "region-info/cut"),
                 expect(Fault.WRONG_ARC, "migration/stop-copy-pre-copy", ""),
+                expect(
+                        Fault.LONG_WAYS_REFUSED,
+                        "migration/round-trip migration/read-resuming"
+                                + " migration/running-precopy-stop migration/running-resuming"
+                                + " migration/running-precopy-resuming"
+                                + " migration/running-resuming-running"
+                                + " migration/running-resuming-stopcopy"
+                                + " migration/running-resuming-precopy",
+                        "migration/truncated"),
+                expect(
+                        Fault.DATA_ALWAYS_READ,
+                        "migration/read-running migration/read-stopped migration/read-resuming",
+                        ""),
+                expect(
+                        Fault.DATA_ALWAYS_TAKEN,
+                        "migration/write-running migration/write-stopped"
+                                + " migration/write-saving migration/write-pre-copy",
+                        ""),
+                expect(Fault.TRUNCATED_TAKEN, "", "migration/truncated"),
+                expect(Fault.TRUNCATED_RUNS, "", "migration/truncated"),
+                expect(Fault.MIGRATION_NOT_RESET, "", "migration/reset migration/truncated"),
+                expect(
+                        Fault.PROBE_ANYTHING,
+                        "device-feature/probe-migration device-feature/probe-logging-start"
+                                + " device-feature/probe-logging-stop"
+                                + " device-feature/probe-logging-report device-feature/unknown-0"
+                                + " device-feature/unknown-3 device-feature/unknown-65535",
+                        ""),
+                expect(Fault.IO_FD_BEYOND, "region-io-fds/entries", ""),
+                expect(Fault.IO_FD_MISSING, "region-io-fds/entries", ""),
+                expect(Fault.IO_FDS_ARGSZ_IGNORED, "region-io-fds/argsz-fixed", ""),
+                expect(
+                        Fault.IO_FDS_INDEX_BEYOND,
+                        "region-io-fds/index-beyond region-io-fds/index-max",
+                        ""),
                 expect(
                         Fault.PAGES_REPORTED,
                         "dma-logging/report",

@@ -12,8 +12,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What the fake server says and does: BAR0 of 4 KiB, BAR1 of 16 KiB with two areas that can be
- * mapped, configuration space; INTx, 4 MSI, 8 MSI-X, ERR, REQ; migration; DMA logging.
+ * What the fake server says and does: BAR0 of 4 KiB with an ioeventfd, BAR1 of 16 KiB with two
+ * areas that can be mapped, configuration space; INTx, 4 MSI, 8 MSI-X, ERR, REQ; migration; DMA
+ * logging.
  */
 final class FakeDevice implements AutoCloseable {
     private static final int CONFIG = 7;
@@ -25,6 +26,7 @@ final class FakeDevice implements AutoCloseable {
     private final FakeMigration migration;
     private final FakeDma dma;
     private final Fd memory = MemoryFile.create("fake-bar1", 0x4000);
+    private final Fd doorbell = EventFd.create();
     private final byte[] config = new byte[256];
     private final Map<Integer, List<Fd>> eventFds = new HashMap<>();
     private boolean negotiated;
@@ -156,13 +158,26 @@ final class FakeDevice implements AutoCloseable {
         return has(Fault.DESCRIPTOR_MISSING) ? FakeReply.of(reply) : FakeReply.of(reply, memory);
     }
 
-    private static FakeReply ioFds(ByteBuffer request) {
+    /** BAR0 has an ioeventfd, of 4 bytes at its end. */
+    private FakeReply ioFds(ByteBuffer request) {
         if (lacks(request, 16) || request.getInt(4) != 0 || request.getInt(12) != 0) {
             return FakeReply.INVALID;
         }
-        return Integer.compareUnsigned(request.getInt(8), 9) >= 0
-                ? FakeReply.INVALID
-                : FakeReply.of(Bytes.of().u32(16).u32(0).u32(request.getInt(8)).u32(0));
+        int index = request.getInt(8);
+        if (Integer.compareUnsigned(index, 9) >= 0 && !has(Fault.IO_FDS_INDEX_BEYOND)) {
+            return FakeReply.INVALID;
+        }
+        if (index != 0) {
+            return FakeReply.of(Bytes.of().u32(16).u32(0).u32(index).u32(0));
+        }
+        var reply = Bytes.of().u32(16 + 40).u32(0).u32(index).u32(1);
+        boolean fits = Integer.toUnsignedLong(request.getInt(0)) >= 16 + 40;
+        if (!fits && !has(Fault.IO_FDS_ARGSZ_IGNORED)) {
+            return FakeReply.of(reply);
+        }
+        reply.u64(has(Fault.IO_FD_BEYOND) ? 0x1000 : 0xffc).u64(4);
+        reply.u32(has(Fault.IO_FD_MISSING) ? 1 : 0).u32(0).u32(0).u32(0).u64(0);
+        return FakeReply.of(reply, doorbell);
     }
 
     private static FakeReply irqInfo(ByteBuffer request) {
@@ -306,5 +321,6 @@ final class FakeDevice implements AutoCloseable {
         disconnected();
         dma.close();
         memory.close();
+        doorbell.close();
     }
 }

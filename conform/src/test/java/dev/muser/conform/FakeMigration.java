@@ -32,7 +32,9 @@ final class FakeMigration {
     }
 
     void reset() {
-        state = 2;
+        if (!faults.contains(Fault.MIGRATION_NOT_RESET)) {
+            state = 2;
+        }
     }
 
     void disconnected() {
@@ -56,7 +58,13 @@ final class FakeMigration {
         boolean probe = (flags & 1 << 18) != 0;
         boolean gets = feature == 1 || feature == 2 || feature == 8;
         boolean sets = feature == 2 || feature == 6 || feature == 7;
-        if (argsz < 8 || flags >>> 19 != 0 || !(gets || sets)) {
+        if (argsz < 8 || flags >>> 19 != 0) {
+            return FakeReply.INVALID;
+        }
+        if (probe && faults.contains(Fault.PROBE_ANYTHING)) {
+            return FakeReply.of(FakeDevice.bytes(request));
+        }
+        if (!(gets || sets)) {
             return FakeReply.INVALID;
         }
         if ((get && !gets) || (set && !sets) || (get && set && !probe)) {
@@ -107,9 +115,17 @@ final class FakeMigration {
         if (!NEXT.getOrDefault(state, Map.of()).containsKey(target)) {
             return false;
         }
+        boolean longWay = NEXT.getOrDefault(state, Map.of()).getOrDefault(target, 0) != target;
+        if (faults.contains(Fault.LONG_WAYS_REFUSED)
+                && longWay
+                && (state == 4 || state == 6 || target == 4)) {
+            return false;
+        }
         while (state != target) {
             int next = NEXT.getOrDefault(state, Map.of()).getOrDefault(target, target);
-            if (state == 4 && taken != 0 && taken != SIZE) {
+            boolean cut = state == 4 && taken != 0 && taken != SIZE;
+            if (cut && !faults.contains(Fault.TRUNCATED_TAKEN)) {
+                state = faults.contains(Fault.TRUNCATED_RUNS) ? 2 : state;
                 return false;
             }
             state = next;
@@ -156,7 +172,8 @@ final class FakeMigration {
     }
 
     FakeReply read(ByteBuffer request) {
-        if (request.remaining() < 8 || (state != 3 && state != 6)) {
+        boolean readable = state == 3 || state == 6 || faults.contains(Fault.DATA_ALWAYS_READ);
+        if (request.remaining() < 8 || !readable) {
             return FakeReply.INVALID;
         }
         long argsz = Integer.toUnsignedLong(request.getInt(0));
@@ -172,7 +189,8 @@ final class FakeMigration {
     }
 
     FakeReply write(ByteBuffer request) {
-        if (state != 4 || request.remaining() < 8) {
+        boolean takes = state == 4 || faults.contains(Fault.DATA_ALWAYS_TAKEN);
+        if (request.remaining() < 8 || !takes) {
             return FakeReply.INVALID;
         }
         if (request.remaining() - 8 != request.getInt(4)) {

@@ -58,6 +58,28 @@ enum Fault {
     ARGSZ_IGNORED,
     /** STOP_COPY to PRE_COPY is done. */
     WRONG_ARC,
+    /** What takes more than one arc, to or from RESUMING or from PRE_COPY, is refused. */
+    LONG_WAYS_REFUSED,
+    /** Migration data are read in any state. */
+    DATA_ALWAYS_READ,
+    /** Migration data are taken in any state. */
+    DATA_ALWAYS_TAKEN,
+    /** A stream that is cut short is not noticed. */
+    TRUNCATED_TAKEN,
+    /** A device that refused a stream is in RUNNING, with a part of it. */
+    TRUNCATED_RUNS,
+    /** A reset leaves the state of migration as it is, as with libvfio-user. */
+    MIGRATION_NOT_RESET,
+    /** Features and methods that do not exist are there when they are probed. */
+    PROBE_ANYTHING,
+    /** An ioeventfd lies behind the end of its region. */
+    IO_FD_BEYOND,
+    /** An ioeventfd has the number of a descriptor that has not come. */
+    IO_FD_MISSING,
+    /** All ioeventfds are sent, however little fits. */
+    IO_FDS_ARGSZ_IGNORED,
+    /** Regions behind the last have no ioeventfds, and no error. */
+    IO_FDS_INDEX_BEYOND,
     /** Pages that nobody wrote to are reported. */
     PAGES_REPORTED,
     /** Writes of REGION_WRITE_MULTI are counted, not done. */
