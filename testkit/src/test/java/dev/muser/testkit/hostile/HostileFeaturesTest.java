@@ -1,5 +1,12 @@
 package dev.muser.testkit.hostile;
 
+import static dev.muser.testkit.hostile.MigrationRequests.PRE_COPY;
+import static dev.muser.testkit.hostile.MigrationRequests.RESUMING;
+import static dev.muser.testkit.hostile.MigrationRequests.RUNNING;
+import static dev.muser.testkit.hostile.MigrationRequests.STATE;
+import static dev.muser.testkit.hostile.MigrationRequests.STOP;
+import static dev.muser.testkit.hostile.MigrationRequests.STOP_COPY;
+import static dev.muser.testkit.hostile.MigrationRequests.state;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.muser.device.pci.Device;
@@ -20,18 +27,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Features and migration (vfio-user, DEVICE_FEATURE, MIG_DATA_READ, MIG_DATA_WRITE). */
 class HostileFeaturesTest extends HostileTest {
     private static final int MIGRATION = 1;
-    private static final int STATE = 2;
     private static final int LOGGING_START = 6;
     private static final int LOGGING_STOP = 7;
     private static final int LOGGING_REPORT = 8;
 
-    // enum vfio_device_mig_state
-    private static final int ERROR = 0;
-    private static final int STOP = 1;
-    private static final int RUNNING = 2;
-    private static final int STOP_COPY = 3;
-    private static final int RESUMING = 4;
-    private static final int PRE_COPY = 6;
+    private static final int ERROR = 0; // of enum vfio_device_mig_state
 
     private Path migrating;
 
@@ -42,18 +42,6 @@ class HostileFeaturesTest extends HostileTest {
 
     private HostileClient client() {
         return connect(migrating).negotiate();
-    }
-
-    private static Reply state(HostileClient client, long state) {
-        return client.ask(
-                Requests.FEATURE,
-                Requests.feature(16, STATE, Requests.SET).u32(state).u32(-1).get());
-    }
-
-    private static long state(HostileClient client) {
-        return client.ask(Requests.FEATURE, Requests.feature(16, STATE, Requests.GET).get())
-                .succeeded(16)
-                .u32(8);
     }
 
     @Test
