@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Bytes that are no messages, or too many, or too few (vfio-user, Message Format). */
 class HostileStreamTest extends HostileTest {
     private static final ServerOptions IMPATIENT =
-            ServerOptions.DEFAULTS.withPartialMessageTime(Duration.ofMillis(50));
+            ServerOptions.DEFAULTS.withPartialMessageTime(Duration.ofMillis(500));
 
     @Test
     void shouldTakeAHeaderByteByByte() {

@@ -24,6 +24,9 @@ import java.lang.foreign.MemorySegment;
  * memory that clients map. BAR4: the MSI-X table.
  */
 final class Puppet implements Device {
+    /** Device and vendor, as configuration space begins. */
+    static final long ID = 0x5678_1234;
+
     static final long COMMAND = 0;
     static final long IOVA = 8;
     static final long LENGTH = 16;

@@ -47,6 +47,22 @@ record Resources(Map<String, Integer> descriptors, int mappings, long mappedByte
         return new Resources(counts, mappings, bytes);
     }
 
+    Resources plus(Resources other) {
+        return sum(other, 1);
+    }
+
+    Resources minus(Resources other) {
+        return sum(other, -1);
+    }
+
+    private Resources sum(Resources other, int sign) {
+        var counts = new TreeMap<>(descriptors);
+        other.descriptors.forEach((kind, n) -> counts.merge(kind, sign * n, Integer::sum));
+        counts.values().removeIf(n -> n == 0);
+        return new Resources(
+                counts, mappings + sign * other.mappings, mappedBytes + sign * other.mappedBytes);
+    }
+
     private static String kind(String target) {
         if (target.endsWith(".jar") || target.endsWith(".class") || target.endsWith("/modules")) {
             return "";
