@@ -31,6 +31,7 @@ final class HostileClient implements AutoCloseable {
     private final MessageReceiver receiver = new MessageReceiver(MessageSender.MAX_DESCRIPTORS);
     private final List<Fd> received = new ArrayList<>();
     private int nextId = 100;
+    private volatile long longestWait;
 
     private HostileClient(UnixSocket socket) {
         this.socket = socket;
@@ -92,11 +93,23 @@ final class HostileClient implements AutoCloseable {
 
     /** Sends a command and returns its reply, which must be the next message. */
     Reply ask(int command, byte[] payload, Fd... fds) {
+        long asked = System.nanoTime();
         int id = command(command, 0, payload, fds);
         var reply = receive();
+        waited(asked);
         assertThat(reply.id()).as("id of the reply: %s", reply).isEqualTo(id);
         assertThat(reply.command()).as("command of the reply").isEqualTo(command);
         return reply;
+    }
+
+    /** Notes that a request sent then has been answered. */
+    void waited(long since) {
+        longestWait = Math.max(longestWait, System.nanoTime() - since);
+    }
+
+    /** How long the slowest reply took, of those that {@link #ask} waited for. */
+    Duration longestWait() {
+        return Duration.ofNanos(longestWait);
     }
 
     HostileClient negotiate() {

@@ -103,6 +103,20 @@ class HostileStreamTest extends HostileTest {
         expectNextServed(path);
     }
 
+    /** A byte now and then keeps no message alive for longer than a message may take. */
+    @Test
+    void shouldCutOffAClientThatDribbles() throws InterruptedException {
+        var path = serve(Puppet::new, IMPATIENT);
+        var client = connect(path).negotiate();
+        client.send(Requests.message(1, Requests.REGION_READ, 1 << 20, 0, new byte[0]));
+        int sent = 0;
+        while (client.trySend(new byte[1], List.of(), 0) == 1 && sent < 10_000) {
+            Thread.sleep(5);
+            sent++;
+        }
+        assertThat(sent).as("bytes dribbled before the end").isLessThan(10_000);
+    }
+
     @Test
     void shouldHoldNoMoreThanABoundForAClientThatNeverReadsReplies() {
         var client = negotiated();

@@ -13,14 +13,17 @@ import dev.muser.server.ServerOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.TestInfo;
 
 /**
  * A device whose clients mean harm, on one loop with the device of a client that does not.
@@ -47,6 +50,9 @@ abstract class HostileTest {
     private long heapBefore;
     private Path folder = Path.of("");
     private int servers;
+
+    /** Of the class's tests. */
+    private static Duration longestWait = Duration.ZERO;
 
     Loop loop;
     Bystander bystander;
@@ -139,9 +145,24 @@ abstract class HostileTest {
         } finally {
             closeAll(ofTest);
             closeAll(serversOfTest);
+            noteWait();
             closeAll(ofFixture);
             Files.deleteIfExists(folder);
         }
+    }
+
+    private void noteWait() {
+        if (bystander.longestWait().compareTo(longestWait) > 0) {
+            longestWait = bystander.longestWait();
+        }
+    }
+
+    @AfterAll
+    static void tellLongestWait(TestInfo test) {
+        System.out.printf(
+                "%s: the other client waited %d ms at most%n",
+                test.getDisplayName(), longestWait.toMillis());
+        longestWait = Duration.ZERO;
     }
 
     /** A session ends in the turn after its client has left. */
