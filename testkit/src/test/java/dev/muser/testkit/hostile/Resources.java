@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -12,10 +13,14 @@ import java.util.TreeMap;
  *
  * @param descriptors how many of each kind are open, without the files that the JVM opens when it
  *     likes
- * @param mappings how many mappings there are of memory files
+ * @param mappings how many mappings there are of memory files, files of tests and rings
  * @param mappedBytes how long these are together
  */
 record Resources(Map<String, Integer> descriptors, int mappings, long mappedBytes) {
+    /** What tests send of the folders that the JVM opens files of; N is a process. */
+    private static final Set<String> SENT = Set.of("/dev/zero", "/proc/N/status");
+
+    private static final String TEMPORARY = System.getProperty("java.io.tmpdir") + "/";
 
     static Resources now() {
         var counts = new TreeMap<String, Integer>();
@@ -33,7 +38,7 @@ record Resources(Map<String, Integer> descriptors, int mappings, long mappedByte
                 }
             }
             for (var line : Files.readAllLines(Path.of("/proc/self/maps"))) {
-                if (line.contains("(deleted)")) { // memory files have no name in the file system
+                if (isCounted(line)) {
                     int dash = line.indexOf('-');
                     mappings++;
                     bytes +=
@@ -63,7 +68,18 @@ record Resources(Map<String, Integer> descriptors, int mappings, long mappedByte
                 counts, mappings + sign * other.mappings, mappedBytes + sign * other.mappedBytes);
     }
 
+    /** The name of what is mapped is the last column. */
+    private static boolean isCounted(String line) {
+        return line.contains("(deleted)") // memory files have no name in the file system
+                || line.contains(" " + TEMPORARY)
+                || line.contains("io_uring");
+    }
+
     private static String kind(String target) {
+        var name = target.replaceFirst("^/proc/\\d+/", "/proc/N/");
+        if (SENT.contains(name)) {
+            return name;
+        }
         if (target.endsWith(".jar") || target.endsWith(".class") || target.endsWith("/modules")) {
             return "";
         }
