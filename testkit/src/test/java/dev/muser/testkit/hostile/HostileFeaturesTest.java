@@ -115,7 +115,7 @@ class HostileFeaturesTest extends HostileTest {
     @ValueSource(longs = {0, 5, 7, 8, 9, 255, 0x7fff_ffffL, 0x8000_0000L, 0xffff_ffffL})
     void shouldRefuseAStateThatCannotBeAndStayWhereItIs(long bad) {
         var client = client();
-        for (int from : new int[] {RUNNING, STOP, RESUMING, STOP, STOP_COPY}) {
+        for (int from : new int[] {RUNNING, PRE_COPY, STOP, RESUMING, STOP, STOP_COPY}) {
             state(client, from).succeeded(16);
             state(client, bad).failed(Errno.EINVAL);
             assertThat(state(client)).isEqualTo(from);

@@ -1,14 +1,19 @@
 package dev.muser.testkit.hostile;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.muser.linux.Errno;
 import dev.muser.linux.MessageSender;
+import dev.muser.linux.SyscallException;
 import dev.muser.linux.UnixSocket;
 import dev.muser.server.ServerOptions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +29,7 @@ class HostileStreamTest extends HostileTest {
         var client = negotiated();
         for (byte b : Requests.message(7, Requests.RESET, 0, new byte[0])) {
             client.send(new byte[] {b});
+            awaitReceived(client);
         }
         assertThat(client.receive().succeeded(0).id()).isEqualTo(7);
     }
@@ -68,7 +74,7 @@ class HostileStreamTest extends HostileTest {
     /** What was sent has been received, so that it was received alone. */
     void awaitReceived(HostileClient client) {
         while (!client.socket.isDrained()) {
-            Thread.onSpinWait();
+            LockSupport.parkNanos(10_000);
         }
     }
 
@@ -117,27 +123,47 @@ class HostileStreamTest extends HostileTest {
         assertThat(sent).as("bytes dribbled before the end").isLessThan(10_000);
     }
 
+    /**
+     * Requests wait in the client's socket, 208 KiB, and are read 32 KiB ahead; replies wait in the
+     * server's socket and in 256 KiB of its own.
+     */
     @Test
     void shouldHoldNoMoreThanABoundForAClientThatNeverReadsReplies() {
-        var client = negotiated();
-        byte[] read =
-                Requests.message(
-                        1,
-                        Requests.REGION_READ,
-                        0,
-                        Requests.regionRead(0, Puppet.RAM, Puppet.RAM_SIZE));
-        byte[] many = repeat(read, 100);
+        var obeyed = new AtomicInteger();
+        var client =
+                connect(serve(ctx -> new Puppet(ctx, obeyed), ServerOptions.DEFAULTS)).negotiate();
+        byte[] pair = // of which the first is counted, and has no reply
+                Bytes.of()
+                        .raw(
+                                Requests.message(
+                                        1,
+                                        Requests.REGION_WRITE,
+                                        Requests.NO_REPLY,
+                                        Requests.regionWrite(
+                                                0, Puppet.COMMAND, Bytes.of().u32(0).get())))
+                        .raw(
+                                Requests.message(
+                                        2,
+                                        Requests.REGION_READ,
+                                        0,
+                                        Requests.regionRead(0, Puppet.RAM, Puppet.RAM_SIZE)))
+                        .get();
+        byte[] many = repeat(pair, 100);
         client.socket.timeout(Duration.ofMillis(500));
         long asked = 0;
         int sent = many.length;
         while (sent == many.length) { // until the server takes no more
             sent = client.trySend(many, List.of(), 0);
             asked += Math.max(0, sent);
-            assertThat(asked).as("bytes of requests taken").isLessThan(64 << 20);
+            assertThat(asked).as("bytes of requests taken").isLessThan(512 << 10);
         }
         bystander.expectUnharmed();
+        assertThat(obeyed.get() * (Requests.HEADER + 16L + Puppet.RAM_SIZE))
+                .as("bytes of replies that nobody reads")
+                .isBetween(256L << 10, 1L << 20);
+        expectHeapAsBefore();
         client.socket.timeout(HostileClient.PATIENCE);
-        for (long i = 0; i < asked / read.length; i++) {
+        for (long i = 0; i < asked / pair.length; i++) {
             client.receive().succeeded(16 + Puppet.RAM_SIZE);
         }
     }
@@ -281,14 +307,33 @@ class HostileStreamTest extends HostileTest {
         second.expectServed();
     }
 
+    /** In each round as many wait as the server has room for, and leave before their turn. */
     @Test
-    void shouldServeOnAfterTenThousandConnects() {
-        for (int i = 0; i < 10_000; i++) {
-            try (var client = UnixSocket.connect(socket)) {
-                assertThat(client.fd().isOpen()).isTrue();
+    void shouldServeOnWhileTenThousandConnect() {
+        int most = 17; // a queue of 16, to the kernel
+        for (int connects = 0; connects < 10_000; connects += most) {
+            var waiting = new ArrayList<UnixSocket>();
+            try (var served = HostileClient.connect(socket).negotiate()) {
+                for (int i = 0; i < most; i++) {
+                    waiting.add(UnixSocket.connect(socket, HostileClient.PATIENCE));
+                    served.expectServed();
+                }
+                if (connects == 0) {
+                    assertThatThrownBy(() -> UnixSocket.connect(socket, Duration.ofMillis(100)))
+                            .isInstanceOfSatisfying(
+                                    SyscallException.class,
+                                    e -> assertThat(e.errno()).isEqualTo(Errno.EAGAIN));
+                    bystander.expectUnharmed();
+                }
+            } finally {
+                waiting.forEach(UnixSocket::close);
             }
         }
-        for (int i = 0; i < 1000; i++) { // and some that say something
+    }
+
+    @Test
+    void shouldServeOnAfterAThousandThatSaySomething() {
+        for (int i = 0; i < 1000; i++) {
             try (var client = HostileClient.connect(socket).negotiate()) {
                 client.send(Requests.message(1, Requests.DMA_MAP, 0, new byte[i % 32]));
             }

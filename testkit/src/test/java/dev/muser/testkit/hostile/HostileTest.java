@@ -175,13 +175,17 @@ abstract class HostileTest {
     private void expectResourcesAsBefore() {
         awaitResources();
         assertThat(Resources.now()).as("descriptors and mappings after the test").isEqualTo(before);
+        expectHeapAsBefore();
+    }
+
+    final void expectHeapAsBefore() {
         long heap = bystander.heap();
         for (int i = 0; i < 20 && heap >= heapBefore + HEAP_NOISE; i++) {
             LockSupport.parkNanos(50_000_000); // threads that end still hold what they had
             heap = bystander.heap();
         }
         assertThat(heap)
-                .as("bytes of the heap after the test; before it were %d", heapBefore)
+                .as("bytes of the heap; before the test were %d", heapBefore)
                 .isLessThan(heapBefore + HEAP_NOISE);
     }
 

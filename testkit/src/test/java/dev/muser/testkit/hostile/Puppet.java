@@ -15,6 +15,7 @@ import dev.muser.linux.Mapping;
 import dev.muser.linux.MemoryFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A device that does what its client writes to it: DMA of any kind, interrupts, and every way in
@@ -72,6 +73,7 @@ final class Puppet implements Device {
     private final MemorySegment buffer = Arena.ofAuto().allocate(RAM_SIZE, 8);
     private final EventLoop.Timer timer;
     private final EventLoop.Poller poller;
+    private final AtomicInteger obeyed;
 
     Puppet(DeviceContext ctx) {
         this(ctx, 65535);
@@ -81,6 +83,18 @@ final class Puppet implements Device {
      * @param mappings how many a client can have
      */
     Puppet(DeviceContext ctx, int mappings) {
+        this(ctx, mappings, new AtomicInteger());
+    }
+
+    /**
+     * @param obeyed counts what is written to {@link #COMMAND}
+     */
+    Puppet(DeviceContext ctx, AtomicInteger obeyed) {
+        this(ctx, 65535, obeyed);
+    }
+
+    private Puppet(DeviceContext ctx, int mappings, AtomicInteger obeyed) {
+        this.obeyed = obeyed;
         ctx.identity(0x1234, 0x5678).dmaLimits(mappings, 1L << 60);
         ctx.intx();
         ctx.capability(new MsiX(VECTORS, 4));
@@ -105,6 +119,7 @@ final class Puppet implements Device {
 
     @SuppressWarnings("EnumOrdinal") // both ends of the wire are of this test
     private void obey(long command) {
+        obeyed.incrementAndGet();
         switch (Order.values()[(int) command]) {
             case NOTHING -> {}
             case DMA_READ -> transfer(true);

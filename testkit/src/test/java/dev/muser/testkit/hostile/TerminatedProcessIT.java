@@ -80,7 +80,7 @@ final class TerminatedProcessIT {
                 misbehave(client, i, memory, eventFd);
             }
             process.toHandle().destroy(); // SIGTERM
-            assertThat(process.waitFor(2, TimeUnit.MINUTES)).as("the process ends").isTrue();
+            assertThat(process.waitFor(10, TimeUnit.SECONDS)).as("the process ends").isTrue();
             assertThat(process.exitValue()).isZero();
             assertThat(process.inputReader().readLine()).as("complaints").isNull();
             for (int i = 0; i < SESSIONS; i++) {
