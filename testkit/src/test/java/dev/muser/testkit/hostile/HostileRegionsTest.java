@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.muser.linux.Errno;
 import dev.muser.linux.EventFd;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -142,6 +143,36 @@ final class HostileRegionsTest extends HostileTest {
         client.expectServed();
     }
 
+    /** What was agreed is 1 MiB. The bytes that are too many are there, and are no next message. */
+    @Test
+    void shouldRefuseToWriteMoreThanWasAgreed() {
+        var client = negotiated();
+        var data = new byte[MAX_TRANSFER + 1];
+        Arrays.fill(data, (byte) 0x10);
+        for (int region : new int[] {0, 2, 7, 9}) {
+            client.ask(Requests.REGION_WRITE, Requests.regionWrite(region, 0, data))
+                    .failed(Errno.EINVAL);
+        }
+        client.post(Requests.REGION_WRITE, Requests.regionWrite(2, 0, data));
+        client.expectServed();
+        assertThat(
+                        client.ask(
+                                        Requests.REGION_READ,
+                                        Requests.regionRead(2, 0, Puppet.BAR2_SIZE))
+                                .succeeded(16 + Puppet.BAR2_SIZE)
+                                .payload(16))
+                .containsOnly(0);
+    }
+
+    @Test
+    void shouldEndAClientThatWritesMoreThanAMessageHolds() {
+        var client = negotiated();
+        byte[] write = Requests.regionWrite(2, 0, new byte[MAX_TRANSFER + 64]);
+        client.trySend(Requests.message(1, Requests.REGION_WRITE, 0, write), List.of(), 0);
+        client.receive().failed(Errno.EINVAL);
+        client.expectEnd();
+    }
+
     @Test
     void shouldRefuseRequestsThatAreCutShort() {
         var client = negotiated();
@@ -244,6 +275,56 @@ final class HostileRegionsTest extends HostileTest {
                             Requests.setIrqs(argsz, Requests.NONE | Requests.TRIGGER, MSIX, 0, 1))
                     .failed(Errno.EINVAL);
         }
+        for (long argsz = 0; argsz < 16; argsz++) {
+            client.ask(Requests.GET_REGION_IO_FDS, Requests.regionIoFds(argsz, 0))
+                    .failed(Errno.EINVAL);
+            client.ask(
+                            Requests.FEATURE,
+                            Requests.feature(argsz, MigrationRequests.STATE, Requests.SET)
+                                    .u32(MigrationRequests.STOP)
+                                    .u32(-1)
+                                    .get())
+                    .failed(Errno.EINVAL);
+        }
+        assertThat(MigrationRequests.state(client)).isEqualTo(MigrationRequests.RUNNING);
+    }
+
+    /** From the structure on, and one more, and as much as can be. */
+    @ParameterizedTest
+    @ValueSource(longs = {0, 1, 0xffff_ffffL})
+    void shouldTakeEveryArgszOfARequestFromItsStructureOn(long more) {
+        var client = negotiated();
+        client.ask(
+                        Requests.DMA_MAP,
+                        Bytes.of().u32(argsz(32, more)).u32(3).u64(0).u64(0).u64(4096).get())
+                .succeeded(0);
+        client.ask(
+                        Requests.DMA_UNMAP,
+                        Bytes.of().u32(argsz(24, more)).u32(0).u64(0).u64(4096).get())
+                .succeeded(24);
+        client.ask(
+                        Requests.SET_IRQS,
+                        Requests.setIrqs(
+                                argsz(20, more), Requests.NONE | Requests.TRIGGER, MSIX, 0, 1))
+                .succeeded(0);
+        client.ask(Requests.GET_REGION_IO_FDS, Requests.regionIoFds(argsz(16, more), 0))
+                .succeeded(16);
+        client.ask(
+                        Requests.FEATURE,
+                        Requests.feature(argsz(16, more), MigrationRequests.STATE, Requests.GET)
+                                .get())
+                .succeeded(16);
+        client.ask(
+                        Requests.FEATURE,
+                        Requests.feature(argsz(16, more), MigrationRequests.STATE, Requests.SET)
+                                .u32(MigrationRequests.RUNNING)
+                                .u32(-1)
+                                .get())
+                .succeeded(16);
+    }
+
+    private static long argsz(long exact, long more) {
+        return Math.min(exact + more, 0xffff_ffffL);
     }
 
     @Test
@@ -380,9 +461,12 @@ final class HostileRegionsTest extends HostileTest {
                                 Requests.setIrqs(Requests.EVENTFD | Requests.TRIGGER, MSIX, 3, 1),
                                 fd)
                         .succeeded(0);
-                assertThat(EventFd.take(fd)).isEqualTo(-Errno.EAGAIN);
+                assertThat(EventFd.take(fd)).as("what was pending").isEqualTo(-Errno.EAGAIN);
+                Transfers.order(client, Puppet.Order.INTERRUPT);
+                assertThat(EventFd.take(fd)).as("signals of a vector").isEqualTo(1);
                 mask(client, Requests.MASK);
                 Transfers.order(client, Puppet.Order.INTERRUPT);
+                assertThat(EventFd.take(fd)).as("signals when masked").isEqualTo(-Errno.EAGAIN);
             }
         }
     }
