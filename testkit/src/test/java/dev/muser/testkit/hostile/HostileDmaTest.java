@@ -14,6 +14,7 @@ import dev.muser.server.ServerOptions;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -368,6 +369,46 @@ class HostileDmaTest extends HostileTest {
                 .failed(Errno.EINVAL);
         assertThat(Transfers.run(client, Puppet.Order.DMA_WRITE, (allowed - 1L) * PAGE, 8))
                 .isZero();
+    }
+
+    /**
+     * A file for each region, so a mapping of the kernel's, of which the process has some 65,000: a
+     * client has 4,096 at most, all of them 32,768, and the next one half of what is left.
+     */
+    @Test
+    void shouldLeaveMappingsToOthersHoweverManyFilesClientsMap() {
+        var paths = new ArrayList<Path>();
+        for (int i = 0; i < 10; i++) {
+            paths.add(serve(Puppet::new, ServerOptions.DEFAULTS));
+        }
+        int total = 0;
+        for (var path : paths) {
+            var client = connect(path).negotiate();
+            int mapped = mapFiles(client);
+            assertThat(mapped).as("files of a client").isBetween(1, 4096);
+            assertThat(total > 0 || mapped == 4096).as("the first has all it may").isTrue();
+            total += mapped;
+            for (long page : new long[] {0, mapped / 2, mapped - 1L}) {
+                assertThat(Transfers.run(client, Puppet.Order.DMA_WRITE, page * PAGE, 8)).isZero();
+            }
+            bystander.expectUnharmed();
+        }
+        assertThat(total).as("files of all clients").isBetween(31_000, 32_768);
+        expectNextServed(socket);
+    }
+
+    /** Maps one file after the other until it is refused; returns how many. */
+    private static int mapFiles(HostileClient client) {
+        for (int mapped = 0; ; mapped++) {
+            try (var file = MemoryFile.create("hostile", PAGE)) {
+                byte[] map = Requests.dmaMap(3, 0, (long) mapped * PAGE, PAGE);
+                var reply = client.ask(Requests.DMA_MAP, map, file);
+                if (reply.isError()) {
+                    reply.failed(Errno.ENOMEM);
+                    return mapped;
+                }
+            }
+        }
     }
 
     @Test
