@@ -45,6 +45,7 @@ final class Acceptor {
             accept();
         } catch (Throwable t) {
             // No memory, or the device does not say what it is. The next client may have more luck.
+            HeapReserve.OF_SESSIONS.releaseOn(t);
             logLimit.log(Level.ERROR, "cannot serve a client", t);
             rest();
         }

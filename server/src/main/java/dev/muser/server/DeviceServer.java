@@ -351,6 +351,7 @@ public final class DeviceServer implements AutoCloseable {
         if (kept != null && !kept.hasSession()) {
             kept.begin(client);
         }
+        HeapReserve.OF_SESSIONS.refill();
         Session fresh;
         try {
             fresh = new Session(loop, served, client, options, logLimit, kept, this::sessionEnded);
@@ -369,6 +370,7 @@ public final class DeviceServer implements AutoCloseable {
 
     private void sessionEnded(ConnectionLost reason) {
         session = null;
+        HeapReserve.OF_SESSIONS.refill(); // the device has lost its client, and what it had for it
         var failure = reason.getCause();
         log(
                 failure == null ? Level.DEBUG : Level.ERROR,

@@ -260,6 +260,7 @@ public final class Loop implements EventLoop, AutoCloseable {
             started.complete(null);
             turn();
         } catch (Throwable t) {
+            HeapReserve.OF_LOOPS.releaseOn(t);
             if (!started.completeExceptionally(t)) { // else whoever started it is told
                 log("it cannot go on", t);
             }
@@ -354,6 +355,7 @@ public final class Loop implements EventLoop, AutoCloseable {
     }
 
     private void log(String message, Throwable thrown) {
+        HeapReserve.OF_SESSIONS.releaseOn(thrown);
         logLimit.log(Level.ERROR, "loop " + thread.getName() + ": " + message, thrown);
     }
 

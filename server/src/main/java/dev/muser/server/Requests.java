@@ -115,8 +115,9 @@ final class Requests {
             }
             throw e;
         } catch (Throwable t) {
+            var failed = deviceFailed(t);
             replies.error(Errno.EIO);
-            throw deviceFailed(t);
+            throw failed;
         } finally {
             descriptorsLost = false;
             if (!descriptors.isEmpty()) {
@@ -142,6 +143,7 @@ final class Requests {
     }
 
     static ConnectionLost deviceFailed(Throwable thrown) {
+        HeapReserve.OF_SESSIONS.releaseOn(thrown);
         if (MemoryFault.is(thrown)) {
             return new ConnectionLost("it made memory shorter that the device was using", 0);
         }
