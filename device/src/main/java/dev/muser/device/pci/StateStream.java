@@ -32,6 +32,8 @@ final class StateStream implements MigrationStream {
     /** So much longer may the state of another build be. */
     private static final long MOST_STATE = 64L << 20;
 
+    private static final int MOST_REASON = 400;
+
     private final MovedDevice device;
     private @Nullable OutgoingStream outgoing;
     private @Nullable IncomingStream incoming;
@@ -133,8 +135,14 @@ final class StateStream implements MigrationStream {
         }
     }
 
+    /** What the sender wrote may be in the reason, which is to be a line of a log, and no more. */
     private static VfioException refused(RuntimeException e) {
-        return new VfioException(Errno.EINVAL, "migration stream refused: " + e.getMessage());
+        var reason = String.valueOf(e.getMessage());
+        if (reason.length() > MOST_REASON) {
+            reason = reason.substring(0, MOST_REASON) + "...";
+        }
+        return new VfioException(
+                Errno.EINVAL, "migration stream refused: " + reason.replaceAll("[^ -~]", "?"));
     }
 
     /** Whether the device has become neither what it was nor what has come. */

@@ -199,4 +199,21 @@ class StateStreamRefusalTest extends StateStreamFixture {
         Streams.resume(migration, stream);
         assertSame(from, to);
     }
+
+    /** What a sender wrote reaches the log of whoever refuses it. */
+    @Test
+    void shouldSayInOneShortLineWhyAStreamIsRefused() {
+        assertRefused(
+                stream -> StreamRecords.rewritten(stream, "state 1 ", "\n\033[2J\0 \177"),
+                "'??[2J? ?");
+        var sender = new End();
+        sender.model.traits = Map.of("serial", "x".repeat(20_000));
+        var stream = Streams.stopAndRead(sender.device.migration());
+        var to = new End().device.migration();
+        to.moveTo(MigrationState.RESUMING);
+        assertThatThrownBy(() -> Streams.write(to, stream))
+                .hasMessageContaining("serial is 'xxx")
+                .extracting(e -> String.valueOf(e.getMessage()).length())
+                .satisfies(length -> assertThat(length).isLessThan(500));
+    }
 }
