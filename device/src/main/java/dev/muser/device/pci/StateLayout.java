@@ -37,6 +37,9 @@ record StateLayout(List<Entry> entries, long fieldBytes) {
     private static final long MAGIC = 0x3154_5352_4553_554dL; // "MUSERST1"
     private static final int HEADER = 24;
 
+    /** Some 30,000 fields; a client may send this text, which takes heap several times over. */
+    private static final int MOST_SCHEMA = 1 << 20;
+
     /** A field: its offset from the fields' start and its length, in bytes. */
     record Entry(String name, long offset, long length) {}
 
@@ -157,6 +160,10 @@ record StateLayout(List<Entry> entries, long fieldBytes) {
                 || fieldsAt > total
                 || HEADER + schemaLength > fieldsAt) {
             throw new StateMismatchException("the stored state is cut short");
+        }
+        if (schemaLength > MOST_SCHEMA) {
+            throw new StateMismatchException(
+                    "the stored state has a schema of %d bytes".formatted(schemaLength));
         }
         var text =
                 new String(old.asSlice(HEADER, schemaLength).toArray(U8), US_ASCII).split("\n", -1);
