@@ -354,6 +354,25 @@ final class HostileMigrationTest extends HostileTest {
         client.expectServed();
     }
 
+    /** As long as it may be, of which nearly all is said to be the list of its fields. */
+    @Test
+    void shouldRefuseAStateOfManyMegabytes() {
+        int area = lastOf(StreamRecords.KIND_AREA);
+        int data = lastOf(StreamRecords.KIND_DATA);
+        var record = records.get(data);
+        var state = Arrays.copyOfRange(record, StreamRecords.HEADER, record.length);
+        var header = // but for the magic; then the length, that of the list, and where fields are
+                Bytes.of().u64(64 << 20).u32(60 << 20).u32(62 << 20).get();
+        System.arraycopy(header, 0, state, 8, header.length);
+        var spoilt = new ArrayList<>(records);
+        spoilt.set(
+                area,
+                StreamRecords.withPayload(
+                        records.get(area), ("state 1 " + (64 << 20)).getBytes(US_ASCII)));
+        spoilt.set(data, StreamRecords.withPayload(record, state));
+        assertRefused(spoilt);
+    }
+
     /** Half of a stream, and away; with a sound one the next client's device is the source's. */
     @Test
     void shouldForgetAClientThatLeavesInTheMiddleOfAStream() {
