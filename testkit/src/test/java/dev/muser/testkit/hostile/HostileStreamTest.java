@@ -160,7 +160,7 @@ class HostileStreamTest extends HostileTest {
         bystander.expectUnharmed();
         assertThat(obeyed.get() * (Requests.HEADER + 16L + Puppet.RAM_SIZE))
                 .as("bytes of replies that nobody reads")
-                .isBetween(256L << 10, 1L << 20);
+                .isBetween(128L << 10, 1L << 20);
         expectHeapAsBefore();
         client.socket.timeout(HostileClient.PATIENCE);
         for (long i = 0; i < asked / pair.length; i++) {
