@@ -104,7 +104,7 @@ final class Controller implements Registers.Effects {
                 new Processor(this, loop, memory, doorbells, namespaces, signals, state, options);
         shutdown = new Shutdown(state, this, registers, namespaces);
         quiescence = new Quiescence(processor, namespaces, custody);
-        namespaceChanges = new NamespaceChanges(processor, namespaces, custody, quiescence);
+        namespaceChanges = new NamespaceChanges(processor, namespaces, custody);
     }
 
     /** Opens the namespaces; called when the device has been declared. */

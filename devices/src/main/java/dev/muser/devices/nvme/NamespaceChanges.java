@@ -5,14 +5,11 @@ final class NamespaceChanges {
     private final Processor processor;
     private final Namespaces namespaces;
     private final Custody custody;
-    private final Quiescence quiescence;
 
-    NamespaceChanges(
-            Processor processor, Namespaces namespaces, Custody custody, Quiescence quiescence) {
+    NamespaceChanges(Processor processor, Namespaces namespaces, Custody custody) {
         this.processor = processor;
         this.namespaces = namespaces;
         this.custody = custody;
-        this.quiescence = quiescence;
     }
 
     /** Adds a namespace, and tells the driver; returns its identifier. */
@@ -50,7 +47,7 @@ final class NamespaceChanges {
                             ? "the disk has not moved in yet: its namespaces cannot change now"
                             : "the disk has moved away: its namespaces cannot change here");
         }
-        if (quiescence.isWanted()) {
+        if (processor.isQuiescing()) {
             throw new IllegalStateException(
                     "the controller is being migrated: its namespaces cannot change now");
         }

@@ -179,6 +179,11 @@ final class Processor {
         wake();
     }
 
+    /** Whether the controller is to stand still, or does. */
+    boolean isQuiescing() {
+        return quiescing;
+    }
+
     /** Hot. Whether this turn has done enough. */
     boolean isSpent() {
         return budget <= 0;

@@ -8,17 +8,11 @@ final class Quiescence {
     private final Processor processor;
     private final Namespaces namespaces;
     private final Custody custody;
-    private boolean wanted;
 
     Quiescence(Processor processor, Namespaces namespaces, Custody custody) {
         this.processor = processor;
         this.namespaces = namespaces;
         this.custody = custody;
-    }
-
-    /** Whether the controller is to stand still, or does. */
-    boolean isWanted() {
-        return wanted;
     }
 
     /**
@@ -33,7 +27,6 @@ final class Quiescence {
      * @throws VfioException when what was written cannot be made durable
      */
     boolean begin() {
-        wanted = true;
         processor.quiesce();
         if (namespaces.areUnderWay()) {
             return false;
@@ -61,7 +54,6 @@ final class Quiescence {
 
     /** The controller goes on after all. */
     void end() {
-        wanted = false;
         processor.resume();
     }
 }
