@@ -197,7 +197,8 @@ final class KeptMappings {
     void restore(VfioDevice device) {
         long generation = area.getLong(0);
         long used = area.getLong(UNUSED); // to look at the others would make memory of them
-        long count = used == 0 ? area.memory().byteSize() / ENTRY : used;
+        long all = area.memory().byteSize() / ENTRY;
+        long count = used == 0 ? all : Math.min(used, all);
         for (int slot = 1; slot < count; slot++) {
             long at = (long) slot * ENTRY;
             if (area.getLong(at + GENERATION) == generation) {
