@@ -49,7 +49,13 @@ record StateLayout(List<Entry> entries, long fieldBytes) {
             text.append(e.name).append(' ').append(e.offset).append(' ').append(e.length);
             text.append('\n');
         }
-        return text.toString().getBytes(US_ASCII);
+        var schema = text.toString().getBytes(US_ASCII);
+        if (schema.length > MOST_SCHEMA) {
+            throw new IllegalStateException(
+                    "%d fields of state take a schema of %d bytes, of which a build reads %d"
+                            .formatted(entries.size(), schema.length, MOST_SCHEMA));
+        }
+        return schema;
     }
 
     private static int fieldsAt(int schemaLength) {

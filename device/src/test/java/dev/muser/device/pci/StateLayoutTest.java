@@ -22,4 +22,13 @@ final class StateLayoutTest {
                 .isInstanceOf(StateMismatchException.class)
                 .hasMessageContaining("schema of 1048577 bytes");
     }
+
+    @Test
+    void shouldNotMakeASchemaThatNoBuildReads() {
+        var field = new StateLayout.Entry("f".repeat(1 << 20), 0, 8);
+        var layout = new StateLayout(List.of(field), 8);
+        assertThatThrownBy(layout::size)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageStartingWith("1 fields of state take a schema of");
+    }
 }
