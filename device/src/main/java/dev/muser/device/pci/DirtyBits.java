@@ -34,8 +34,8 @@ final class DirtyBits {
     /** So many marks in vain pay for a look at what need not be marked. */
     private static final int LOOK_AFTER = 1024;
 
-    /** How many words it has each way: of 1 GiB, by pages of 4096. */
-    private static final int LOOK_WORDS = 4096;
+    /** How many words it has each way: of 256 MiB, by pages of 4096. */
+    private static final int LOOK_WORDS = 1024;
 
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -2,8 +2,8 @@ package dev.muser.device.pci;
 
 /**
  * A run of addresses whose writes need no further mark in a log: all of them while there is none,
- * and of a log those around the last page that was marked. So a write costs the same with a log as
- * without, most of the time.
+ * and of a log the longest run of marked pages that was seen since something was forgotten. So a
+ * write costs the same with a log as without, most of the time.
  *
  * <p>Owned by the device's thread.
  */
